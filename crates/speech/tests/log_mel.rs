@@ -1,0 +1,101 @@
+//! Spectrograms against librosa on real speech: values in dB after `power_to_db(ref=1.0, top_db=80)`, which is what
+//! the training input is made of (before standardisation). See golden/log_mel.py.
+
+mod support;
+
+use sonovox_speech::{LogMelConfig, PaperConfig, SpectrogramConfig, spectrogram_db};
+use support::{Golden, golden, max_difference, read_wav};
+
+/// Largest difference to librosa that is accepted anywhere, in dB.
+const TOLERANCE_DB: f32 = 2e-5;
+
+/// The config that golden/log_mel.py wrote down as `[rate, n_fft, window, hop, n_mels, every, rows]`.
+fn config_of(settings: &[i32]) -> SpectrogramConfig {
+    let rate = f64::from(settings[0]);
+    let (n_fft, window_secs, hop_secs) =
+        (settings[1] as usize, f64::from(settings[2]) / rate, f64::from(settings[3]) / rate);
+    let (sample_rate_hz, n_mels) = (settings[0] as u32, settings[4] as usize);
+    match n_mels {
+        0 => SpectrogramConfig::Paper(PaperConfig {
+            sample_rate_hz,
+            n_fft,
+            window_secs,
+            hop_secs,
+            top_db: 80.0,
+        }),
+        _ => SpectrogramConfig::LogMel(LogMelConfig {
+            sample_rate_hz,
+            n_fft,
+            window_secs,
+            hop_secs,
+            n_mels,
+            top_db: 80.0,
+        }),
+    }
+}
+
+fn floored(samples: &[f32], config: &SpectrogramConfig) -> sonovox_speech::Spectrogram {
+    let mut spectrogram = spectrogram_db(samples, config).expect("valid settings");
+    spectrogram.floor(config.top_db());
+    spectrogram
+}
+
+#[test]
+fn rows_are_librosas_for_every_setting() {
+    let file = Golden::open("log_mel.safetensors");
+    let (rate, clip) = read_wav(&golden("speech_24k.wav"));
+    assert_eq!(rate, 24_000);
+    for name in ["default", "odd_window", "full_window", "rate_16k", "paper"] {
+        let settings = file.i32(&format!("{name}.settings"));
+        let (every, rows) = (settings[5] as usize, settings[6] as usize);
+        let made = floored(&clip, &config_of(&settings));
+        assert_eq!(made.n_rows(), rows, "{name}: rows");
+        let kept: Vec<f32> = (0..rows).step_by(every).flat_map(|t| made.row(t).to_vec()).collect();
+        let difference = max_difference(&kept, &file.f32(name).1);
+        println!("{name}: {difference:e} dB");
+        assert!(difference <= TOLERANCE_DB, "{name}: {difference} dB away from librosa");
+    }
+}
+
+#[test]
+fn the_defaults_are_the_golden_settings() {
+    let file = Golden::open("log_mel.safetensors");
+    assert_eq!(config_of(&file.i32("default.settings")), SpectrogramConfig::default());
+    assert_eq!(config_of(&file.i32("paper.settings")), "paper".parse().expect("a kind"));
+    let paper: SpectrogramConfig = "paper".parse().expect("a kind");
+    assert_eq!((paper.n_bands(), paper.window_length(), paper.hop_length()), (256, 240, 120));
+}
+
+#[test]
+fn signals_shorter_than_a_window_are_librosas_too() {
+    let file = Golden::open("log_mel.safetensors");
+    let (_, clip) = read_wav(&golden("speech_24k.wav"));
+    for length in [1, 100, 239, 240, 500, 1024] {
+        let made = floored(&clip[6000..6000 + length], &SpectrogramConfig::default());
+        let (shape, expected) = file.f32(&format!("short_{length}"));
+        assert_eq!((made.n_rows(), made.n_bands), (shape[0], shape[1]), "{length} samples");
+        let difference = max_difference(&made.values, &expected);
+        assert!(difference <= TOLERANCE_DB, "{length} samples: {difference} dB away from librosa");
+    }
+}
+
+#[test]
+fn every_clip_of_the_shared_speech_is_librosas() {
+    let Some(speech) = support::shared_data("speech") else { return };
+    let file = Golden::open("shared_log_mel.safetensors");
+    let clips: Vec<String> = file.names().into_iter().filter(|name| name.ends_with(".wav")).collect();
+    assert_eq!(clips.len(), 37);
+    let mut worst = 0.0f32;
+    for clip in clips {
+        let (_, samples) = read_wav(&speech.join(&clip));
+        let made = floored(&samples, &SpectrogramConfig::default());
+        let places = file.i32(&format!("{clip}.rows"));
+        let (rows, places) = places.split_last().expect("a count of rows");
+        assert_eq!(made.n_rows(), *rows as usize, "{clip}: rows");
+        let kept: Vec<f32> = places.iter().flat_map(|&t| made.row(t as usize).to_vec()).collect();
+        let difference = max_difference(&kept, &file.f32(&clip).1);
+        assert!(difference <= TOLERANCE_DB, "{clip}: {difference} dB away from librosa");
+        worst = worst.max(difference);
+    }
+    println!("worst of all clips: {worst:e} dB");
+}
