@@ -1,0 +1,173 @@
+//! A few whole frames spread over a recording, for finding where in the picture the ultrasound lies.
+
+use std::path::Path;
+
+use video_rs::ffmpeg::frame;
+
+use crate::CropRect;
+use crate::decode::{StreamDecoder, frame_ticks};
+use crate::scale::GreyScaler;
+use crate::video_reader::{convert_error, open_stream};
+use crate::{FrameSpec, MediaError, VideoReader};
+
+/// A grey picture and when it is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GreyFrame {
+    /// Seconds on the recording's clock.
+    pub time_secs: f64,
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// `[height, width]`, 0 black to 255 white.
+    pub pixels: Vec<u8>,
+}
+
+/// Reads up to `count` frames spread evenly over the file, the whole picture, its longer side at most `max_side`.
+///
+/// It seeks where the file allows: each sample is the keyframe before its place, or, where keyframes are so sparse that
+/// two samples would share one, the frame at its place. A file that tells no length, or cannot be sought in, is read
+/// through, with never more than `2 * count` small frames in memory. Shorter files give fewer frames, in order of time;
+/// a damaged one gives those that could be read.
+///
+/// # Errors
+/// As [`VideoReader::open`]; `count` or `max_side` of zero is a bug of the caller's and panics.
+pub fn sample_frames(path: &Path, count: usize, max_side: u32) -> Result<Vec<GreyFrame>, MediaError> {
+    assert!(count > 0 && max_side > 0, "sample_frames wants at least one frame of at least one pixel");
+    match sample_by_seeking(path, count, max_side)? {
+        // fewer than half: keyframes or the index are not what they seem
+        frames if frames.len() * 2 > count => Ok(frames),
+        _ => sample_by_reading(path, count, max_side),
+    }
+}
+
+/// The size with the longer side at most `max_side`, never enlarged.
+fn fitted(width: u32, height: u32, max_side: u32) -> (u32, u32) {
+    let longer = width.max(height);
+    if longer <= max_side {
+        return (width, height);
+    }
+    let side = |side: u32| {
+        let scaled = (u64::from(side) * u64::from(max_side) + u64::from(longer) / 2) / u64::from(longer);
+        (scaled as u32).max(1)
+    };
+    (side(width), side(height))
+}
+
+fn sample_by_seeking(path: &Path, count: usize, max_side: u32) -> Result<Vec<GreyFrame>, MediaError> {
+    let (decoder, facts) = open_stream(path, 1)?;
+    let stream_end = decoder.source.stated_end.filter(|end| end.of_stream).map(|end| end.secs);
+    let (Some(start), Some(end)) = (facts.start_secs, stream_end) else { return Ok(Vec::new()) };
+    let mut sampler = Sampler {
+        decoder,
+        frame: frame::Video::empty(),
+        orientation: facts.orientation,
+        scaler: None,
+        max_side,
+    };
+    let mut frames: Vec<GreyFrame> = Vec::new();
+    for i in 0..count {
+        let wanted = start + (end - start) * (i as f64 + 0.5) / count as f64;
+        let after = frames.last().map(|frame| frame.time_secs);
+        match sampler.frame_near(wanted, after)? {
+            Some(frame) if after.is_none_or(|after| frame.time_secs > after) => frames.push(frame),
+            _ => {}
+        }
+    }
+    Ok(frames)
+}
+
+/// Reads through the file and keeps every `stride`-th frame, doubling the stride whenever twice `count` are kept.
+fn sample_by_reading(path: &Path, count: usize, max_side: u32) -> Result<Vec<GreyFrame>, MediaError> {
+    let (width, height) = {
+        let probe = VideoReader::open(path, &FrameSpec { crop: None, height: 1, width: 1 }, 1)?;
+        fitted(probe.facts().width, probe.facts().height, max_side)
+    };
+    let mut reader = VideoReader::open(path, &FrameSpec { crop: None, height, width }, 1)?;
+    let mut pixels = vec![0; width as usize * height as usize];
+    let (mut kept, mut stride, mut index) = (Vec::new(), 1_usize, 0_usize);
+    while let Some(time_secs) = next_or_end(&mut reader, &mut pixels)? {
+        if index.is_multiple_of(stride) {
+            kept.push(GreyFrame { time_secs, width, height, pixels: pixels.clone() });
+        }
+        index += 1;
+        if kept.len() == 2 * count {
+            let mut nth = 0;
+            kept.retain(|_| {
+                nth += 1;
+                nth % 2 == 1
+            });
+            stride *= 2;
+        }
+    }
+    Ok(spread(kept, count))
+}
+
+/// The next frame; a file that breaks off simply ends here, the reader of the whole file reports it.
+fn next_or_end(reader: &mut VideoReader, pixels: &mut [u8]) -> Result<Option<f64>, MediaError> {
+    match reader.next_frame(pixels) {
+        Err(MediaError::Incomplete { .. }) => Ok(None),
+        other => other,
+    }
+}
+
+/// `count` of the frames, evenly spread.
+fn spread(frames: Vec<GreyFrame>, count: usize) -> Vec<GreyFrame> {
+    let total = frames.len();
+    let is_picked = |i: usize| (i * count) / total != ((i + 1) * count) / total;
+    if total <= count {
+        return frames;
+    }
+    frames.into_iter().enumerate().filter(|(i, _)| is_picked(*i)).map(|(_, frame)| frame).collect()
+}
+
+struct Sampler {
+    decoder: StreamDecoder,
+    frame: frame::Video,
+    orientation: crate::Orientation,
+    /// Made when the first frame tells the true size.
+    scaler: Option<(GreyScaler, (u32, u32), (u32, u32))>,
+    max_side: u32,
+}
+
+impl Sampler {
+    /// The keyframe at or before `wanted`, or, if that does not lie after `after`, the frame at `wanted`.
+    fn frame_near(&mut self, wanted: f64, after: Option<f64>) -> Result<Option<GreyFrame>, MediaError> {
+        let target = (wanted * 1e6).round() as i64;
+
+        // seek with an upper bound: without one FFmpeg may jump forward to the next keyframe
+        if self.decoder.source.input.context.seek(target, ..target).is_err() {
+            return Ok(None);
+        }
+        self.decoder.flush();
+        let tick_secs = self.decoder.source.tick_secs();
+        let mut first = true;
+        while self.decoder.receive(&mut self.frame) {
+            let Some(ticks) = frame_ticks(&self.frame) else { return Ok(None) };
+            let time_secs = ticks as f64 * tick_secs;
+            let is_new = after.is_none_or(|after| time_secs > after);
+            if (first && is_new) || time_secs >= wanted {
+                return self.grey(time_secs).map(Some);
+            }
+            first = false;
+        }
+        Ok(None)
+    }
+
+    fn grey(&mut self, time_secs: f64) -> Result<GreyFrame, MediaError> {
+        let path = self.decoder.source.input.path.clone();
+        let stored = (self.frame.width(), self.frame.height());
+        if self.scaler.as_ref().is_none_or(|(_, made_for, _)| *made_for != stored) {
+            let (shown_width, shown_height) = self.orientation.turn_size(stored);
+            let size = fitted(shown_width, shown_height, self.max_side);
+            let whole = CropRect { x: 0, y: 0, width: shown_width, height: shown_height };
+            let scaler = GreyScaler::new(whole, stored, self.orientation, size)
+                .map_err(|error| convert_error(&path, error))?;
+            self.scaler = Some((scaler, stored, size));
+        }
+        let (scaler, _, (width, height)) = self.scaler.as_mut().expect("just made");
+        let mut pixels = vec![0; *width as usize * *height as usize];
+        scaler.convert(&self.frame, &mut pixels).map_err(|error| convert_error(&path, error))?;
+        Ok(GreyFrame { time_secs, width: *width, height: *height, pixels })
+    }
+}
