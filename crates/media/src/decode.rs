@@ -104,10 +104,14 @@ impl StreamDecoder {
 
     /// Why a stream gave nothing at all, in words.
     pub fn cause_of_nothing(&self) -> String {
-        match (&self.losses.read_fault, self.losses.refused_packets) {
-            (Some(fault), _) => fault.clone(),
+        let refused = self.losses.refused_packets;
+        if let Some(fault) = &self.losses.read_fault {
+            return fault.clone();
+        }
+        match (self.source.input.complaint, refused) {
+            (Some(complaint), _) => complaint.to_owned(),
             (None, 0) => "the stream holds no packets".into(),
-            (None, refused) => format!("the decoder refused all of its {refused} packets"),
+            (None, _) => format!("the decoder refused all of its {refused} packets"),
         }
     }
 }

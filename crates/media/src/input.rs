@@ -14,6 +14,8 @@ use crate::{MediaError, log};
 pub(crate) struct Input {
     pub path: PathBuf,
     pub context: format::context::Input,
+    /// What FFmpeg complained of while it looked for the streams, although it opened the file.
+    pub complaint: Option<&'static str>,
 }
 
 /// One step of reading.
@@ -54,7 +56,7 @@ pub(crate) fn open(path: &Path) -> Result<Input, MediaError> {
         if code < 0 {
             return Err(not_media(path, code));
         }
-        Ok(Input { path: path.to_owned(), context })
+        Ok(Input { path: path.to_owned(), context, complaint: log::take_cause() })
     }
 }
 
@@ -143,6 +145,8 @@ pub(crate) struct PacketSource {
     pub reached_secs: f64,
     /// Where the container says that the file (or the stream) ends, seconds, and whether that is the stream's own.
     pub stated_end: Option<StatedEnd>,
+    /// The last packet is shorter than its container says.
+    last_is_cut: bool,
 }
 
 /// The end of a recording as its container states it.
@@ -165,13 +169,14 @@ impl PacketSource {
             // SAFETY: `index` is below the number of streams of a context that is owned here.
             unsafe { (**(*input.context.as_mut_ptr()).streams.add(index)).discard = discard };
         }
-        Self { input, stream, packet: Packet::empty(), reached_secs: f64::NEG_INFINITY, stated_end }
+        let packet = Packet::empty();
+        Self { input, stream, packet, reached_secs: f64::NEG_INFINITY, stated_end, last_is_cut: false }
     }
 
     /// Reads on to the next packet of the chosen stream.
     pub fn advance(&mut self) -> Step {
+        log::take_cause();
         loop {
-            log::take_cause();
             match self.packet.read(&mut self.input.context) {
                 Ok(()) => {}
                 Err(AvError::Eof) => return self.end(),
@@ -179,6 +184,7 @@ impl PacketSource {
             }
             self.note_reached();
             if self.packet.stream() == self.stream {
+                self.last_is_cut = self.packet.is_corrupt();
                 return Step::Packet;
             }
         }
@@ -194,7 +200,11 @@ impl PacketSource {
         if error < 0 && AvError::from(error) != AvError::Eof {
             return Step::Fault(fault(AvError::from(error)));
         }
-        Step::End
+        match log::take_cause() {
+            Some(cause) => Step::Fault(cause.to_owned()),
+            None if self.last_is_cut => Step::Fault("the file is cut off inside a packet".into()),
+            None => Step::End,
+        }
     }
 
     fn note_reached(&mut self) {

@@ -210,7 +210,7 @@ impl FrameClock {
             Some(ticks) => ticks as f64 * self.tick_secs,
             None => {
                 losses.guessed_times += 1;
-                self.last_secs.map_or(self.start_secs, |last| last + self.frame_secs)
+                self.reached_secs.unwrap_or(self.start_secs)
             }
         };
         if self.last_secs.is_some_and(|last| time <= last) {
