@@ -1,1 +1,21 @@
-//! sonovox-model
+//! The networks: SE-ResNeXt encoders for frames and speech, and the heads that are put on them.
+//!
+//! An encoder's parameters have the names of timm's checkpoints, so that [`load_timm`] needs no mapping; that is why
+//! encoder and heads are made in stores (or scopes) of their own. All layers are functions of `&self`: what learns is
+//! the [`sonovox_ops::ParamStore`] they were made in.
+
+mod block;
+mod config;
+mod encoder;
+mod heads;
+pub mod input;
+mod load;
+
+pub use config::{Architecture, EncoderConfig, Preset, StageShape};
+pub use encoder::{Features, SeResNext};
+pub use heads::fusion::{Fusion, FusionConfig};
+pub use heads::gaze::{GazeHead, GazeHeadConfig};
+pub use heads::order::{ORDER_CLASSES, ORDER_FRAMES, OrderHead, OrderHeadConfig};
+pub use heads::plane::{PlaneHead, PlaneHeadConfig};
+pub use heads::projection::{Projection, ProjectionConfig};
+pub use load::{is_ignorable, load_timm};

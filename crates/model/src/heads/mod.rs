@@ -1,0 +1,8 @@
+//! What is put on an encoder: one head to a file.
+
+pub(crate) mod fusion;
+pub(crate) mod gaze;
+mod layers;
+pub(crate) mod order;
+pub(crate) mod plane;
+pub(crate) mod projection;

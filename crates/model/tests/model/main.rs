@@ -1,0 +1,10 @@
+//! The networks against timm (golden files and the scripts that make them: ../golden), and what no golden file says:
+//! sizes, faults, gradients that reach every parameter.
+
+mod encoder_eval;
+mod encoder_train;
+mod every_parameter_learns;
+mod faults;
+mod sizes;
+mod support;
+mod timm_file;

@@ -1,0 +1,58 @@
+//! Parameter counts, and images of any size.
+
+use candle_core::{DType, Device};
+use sonovox_model::{EncoderConfig, GazeHead, GazeHeadConfig, PlaneHead, PlaneHeadConfig, Preset};
+use sonovox_ops::{Mode, ParamStore, no_grad};
+
+use crate::support::{fill, fresh};
+
+/// timm's counts for the same nets, see scripts/peers/timm_nets.py.
+#[test]
+fn encoders_have_as_many_parameters_as_timms() {
+    let expected = [
+        (Preset::Full, 1, 25_504_624),
+        (Preset::Full, 3, 25_510_896),
+        (Preset::Half, 1, 6_759_448),
+        (Preset::Small, 1, 585_568),
+        (Preset::Tiny, 1, 9_748),
+    ];
+    for (preset, in_channels, count) in expected {
+        for dilated in [false, true] {
+            let (_, store) = fresh(&EncoderConfig { preset, in_channels, dilated }, DType::F32);
+            assert_eq!(store.count(), count, "{preset:?}, {in_channels} channels, dilated {dilated}");
+        }
+    }
+}
+
+/// Droste et al. 2019: 6.76 M, and 7.41 M with the heads for 14 planes and for gaze.
+#[test]
+fn the_half_width_net_with_both_heads_has_the_papers_size() {
+    for batch_norm in [false, true] {
+        let (encoder, store) = fresh(&EncoderConfig::new(Preset::Half), DType::F32);
+        let channels = encoder.config().features();
+        assert_eq!((store.count() as f64 / 1e4).round() as usize, 676);
+        let heads = ParamStore::new(1, DType::F32, &Device::Cpu);
+        let plane = PlaneHeadConfig { batch_norm, ..Default::default() };
+        PlaneHead::new(&plane, channels, 14, &heads.scope().pp("plane")).expect("a plane head");
+        let gaze = GazeHeadConfig { batch_norm, ..Default::default() };
+        GazeHead::new(&gaze, channels, &heads.scope().pp("gaze")).expect("a gaze head");
+        let total = store.count() + heads.count();
+        assert_eq!((total as f64 / 1e4).round() as usize, 741, "{total} parameters");
+    }
+}
+
+#[test]
+fn odd_sizes_and_single_pixels_are_encoded() {
+    for dilated in [false, true] {
+        let config = EncoderConfig::new(Preset::Tiny).with_dilated(dilated);
+        let (encoder, _) = fresh(&config, DType::F32);
+        for (height, width) in [(33, 47), (64, 81), (7, 120), (1, 1)] {
+            let x = fill::image([2, 1, height, width], DType::F32);
+            let features = no_grad(|| encoder.forward(&x, Mode::Eval)).expect("features");
+            for (map, (h, w)) in features.stages.iter().zip(config.map_sizes(height, width)) {
+                assert_eq!(map.dims()[2..], [h, w], "{height}x{width}, dilated {dilated}");
+            }
+            assert_eq!(features.pooled.dims(), [2, config.features()]);
+        }
+    }
+}

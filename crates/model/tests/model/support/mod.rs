@@ -1,0 +1,68 @@
+//! Golden files, and encoders with the weights they were made with.
+
+pub mod fill;
+
+use std::collections::{BTreeMap, HashMap};
+
+use candle_core::{DType, Device, Tensor};
+use sonovox_model::{EncoderConfig, Preset, SeResNext};
+use sonovox_ops::ParamStore;
+
+pub fn golden_path(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+pub fn golden(name: &str) -> HashMap<String, Tensor> {
+    candle_core::safetensors::load(golden_path(name), &Device::Cpu).expect("a golden file")
+}
+
+/// The name of a preset in golden files and in recipes.
+pub fn name(preset: Preset) -> &'static str {
+    match preset {
+        Preset::Full => "full",
+        Preset::Half => "half",
+        Preset::Small => "small",
+        Preset::Tiny => "tiny",
+    }
+}
+
+/// The name of a form in golden files.
+pub fn form(dilated: bool) -> &'static str {
+    if dilated { "dilated" } else { "plain" }
+}
+
+/// An encoder filled by the formula of `golden/fill.py`.
+pub fn filled(config: &EncoderConfig, dtype: DType) -> (SeResNext, ParamStore) {
+    let (encoder, store) = fresh(config, dtype);
+    let tensors: BTreeMap<String, Tensor> = store
+        .to_tensors()
+        .into_iter()
+        .map(|(name, t)| {
+            let value = fill::tensor(fill::parameter(&name, t.dims()), t.dims(), dtype);
+            (name, value)
+        })
+        .collect();
+    store.set_strict(&tensors, "formula").expect("the formula fits its own net");
+    (encoder, store)
+}
+
+/// An encoder as training starts with it.
+pub fn fresh(config: &EncoderConfig, dtype: DType) -> (SeResNext, ParamStore) {
+    let store = ParamStore::new(1, dtype, &Device::Cpu);
+    let encoder = SeResNext::new(config, &store.scope()).expect("an encoder");
+    (encoder, store)
+}
+
+/// All values, in f64.
+pub fn values(tensor: &Tensor) -> Vec<f64> {
+    tensor.to_dtype(DType::F64).and_then(|t| t.flatten_all()).and_then(|t| t.to_vec1()).expect("values")
+}
+
+/// The largest difference, relative to the largest expected value.
+pub fn difference(found: &[f64], expected: &[f64]) -> f64 {
+    assert_eq!(found.len(), expected.len());
+    let scale = expected.iter().fold(0.0, |top: f64, v| top.max(v.abs()));
+    let error = found.iter().zip(expected).fold(0.0, |top: f64, (a, b)| top.max((a - b).abs()));
+    assert!(found.iter().all(|v| v.is_finite()) && scale > 0.0);
+    error / scale
+}
