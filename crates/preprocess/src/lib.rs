@@ -1,1 +1,3 @@
 //! sonovox-preprocess
+
+pub mod crop;
