@@ -1,0 +1,171 @@
+//! Splitting recordings by subject, so that nobody is in training and in a held-out part at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::StudyError;
+
+/// A part of the split.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Split {
+    /// What the weights are fitted to.
+    Train,
+    /// What settings are chosen by.
+    Validation,
+    /// What results are reported on.
+    Test,
+}
+
+impl Split {
+    /// The word that stands for the part in recordings.csv.
+    pub fn word(self) -> &'static str {
+        match self {
+            Split::Train => "train",
+            Split::Validation => "validation",
+            Split::Test => "test",
+        }
+    }
+
+    /// The part that a word stands for.
+    pub fn from_word(word: &str) -> Option<Split> {
+        [Split::Train, Split::Validation, Split::Test].into_iter().find(|part| part.word() == word)
+    }
+}
+
+/// Shares of the subjects that are held out; training gets the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SplitFractions {
+    /// Share for validation, 0 to 1.
+    pub validation: f64,
+    /// Share for test, 0 to 1.
+    pub test: f64,
+}
+
+/// Which part each subject is in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectSplit {
+    by_subject: BTreeMap<String, Split>,
+}
+
+impl SubjectSplit {
+    /// The part of a subject, `None` for one that was not split.
+    pub fn of(&self, subject: &str) -> Option<Split> {
+        self.by_subject.get(subject).copied()
+    }
+
+    /// All subjects with their parts, in order of their names.
+    pub fn subjects(&self) -> impl Iterator<Item = (&str, Split)> {
+        self.by_subject.iter().map(|(subject, part)| (subject.as_str(), *part))
+    }
+
+    /// How many subjects a part has.
+    pub fn count(&self, part: Split) -> usize {
+        self.by_subject.values().filter(|other| **other == part).count()
+    }
+}
+
+/// Splits the subjects of `items` (subject and given part, one item to a recording, in any order).
+///
+/// Given parts are kept, for all recordings of the subject. The other subjects are put in an order that depends on
+/// `seed` and their own names only, and fill test and then validation up to their rounded share of all subjects;
+/// a part with a fraction above 0 gets at least one subject, and so does training. Adding a subject therefore moves
+/// few others, and adding a recording of a known subject moves none.
+///
+/// # Errors
+/// Fractions that are negative, not finite or leave nothing to training; a subject with two given parts; fewer
+/// subjects than the parts need.
+pub fn split_by_subject(
+    items: &[(&str, Option<Split>)],
+    fractions: SplitFractions,
+    seed: u64,
+) -> Result<SubjectSplit, StudyError> {
+    let SplitFractions { validation, test } = fractions;
+    if !(validation >= 0.0 && test >= 0.0 && validation + test < 1.0) {
+        return Err(StudyError::BadFractions { validation, test });
+    }
+    let mut by_subject = given_parts(items)?;
+    let total = items.iter().map(|(subject, _)| subject).collect::<BTreeSet<_>>().len();
+    let mut free =
+        items.iter().map(|(subject, _)| *subject).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>();
+    free.retain(|subject| !by_subject.contains_key(*subject));
+    free.sort_by_cached_key(|subject| place_of(subject, seed));
+
+    let given = |part| by_subject.values().filter(|other| **other == part).count();
+    let needs_train = usize::from(given(Split::Train) == 0);
+    let [want_test, want_validation] = [(test, Split::Test), (validation, Split::Validation)]
+        .map(|(fraction, part)| Want { part, fraction, given: given(part), total });
+    let (least_test, least_validation) = (want_test.least(), want_validation.least());
+    if free.len() < needs_train + least_test + least_validation {
+        return Err(too_few(total, free.len(), needs_train, &[want_validation, want_test]));
+    }
+    let spare = free.len() - needs_train;
+    let n_test = want_test.rounded().min(spare - least_validation);
+    let n_validation = want_validation.rounded().min(spare - n_test);
+    for (i, subject) in free.into_iter().enumerate() {
+        let part = match i {
+            _ if i < n_test => Split::Test,
+            _ if i < n_test + n_validation => Split::Validation,
+            _ => Split::Train,
+        };
+        by_subject.insert(subject.to_string(), part);
+    }
+    Ok(SubjectSplit { by_subject })
+}
+
+/// How many more subjects a held-out part should get.
+struct Want {
+    part: Split,
+    fraction: f64,
+    given: usize,
+    total: usize,
+}
+
+impl Want {
+    /// At least this many: one where a share was asked and nobody was given.
+    fn least(&self) -> usize {
+        usize::from(self.fraction > 0.0 && self.given == 0)
+    }
+
+    fn rounded(&self) -> usize {
+        let share = (self.fraction * self.total as f64).round() as usize;
+        share.saturating_sub(self.given).max(self.least())
+    }
+}
+
+fn given_parts(items: &[(&str, Option<Split>)]) -> Result<BTreeMap<String, Split>, StudyError> {
+    let mut by_subject = BTreeMap::new();
+    for (subject, part) in items.iter().filter_map(|(subject, part)| Some((*subject, (*part)?))) {
+        let first = *by_subject.entry(subject.to_string()).or_insert(part);
+        if first != part {
+            return Err(StudyError::SubjectInTwoParts {
+                place: "given split".into(),
+                subject: subject.into(),
+                first: first.word(),
+                second: part.word(),
+            });
+        }
+    }
+    Ok(by_subject)
+}
+
+/// A place in a shuffled order that depends on the seed and the subject alone.
+fn place_of(subject: &str, seed: u64) -> [u8; 32] {
+    Sha256::new().chain_update(seed.to_le_bytes()).chain_update(subject).finalize().into()
+}
+
+fn too_few(total: usize, free: usize, needs_train: usize, wants: &[Want]) -> StudyError {
+    let mut parts = if needs_train > 0 { vec!["train".to_string()] } else { Vec::new() };
+    let empty = wants.iter().filter(|want| want.least() > 0);
+    parts.extend(empty.map(|want| format!("{} (fraction {})", want.part.word(), want.fraction)));
+    let message = format!(
+        "expected at least one subject each for {}, found {total} subject{} of which {free} {} no given split; add subjects, set a fraction to 0, or give parts in the column `split`",
+        parts.join(", "),
+        if total == 1 { "" } else { "s" },
+        if free == 1 { "has" } else { "have" },
+    );
+    StudyError::TooFewSubjects { message }
+}
