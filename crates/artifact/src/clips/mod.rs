@@ -1,0 +1,20 @@
+//! The clips artifact: one safetensors file to a recording, continuous in time.
+//!
+//! | tensor | type and axes | unit |
+//! |---|---|---|
+//! | `frames` | u8 [frame, height, width] | grey level |
+//! | `frame_secs` | f64 [frame] | s, on the recording's clock |
+//! | `log_mel` | f16 [row, band] | standardised dB |
+//! | `voice` | f16 [row] | 0 (no speech) to 1 |
+//! | `gaze` | f32 [sample, 3] | time in s after the first frame, x and y as shares of the cropped frame |
+//! | `plane` | i16 [frame] | index into the study's planes, -1 where there is no label |
+//!
+//! Row t of `log_mel` and `voice` belongs to the time `frame_secs[0] + t * hop_secs`.
+
+mod details;
+mod reader;
+mod writer;
+
+pub use details::{ClipHeader, ClipsArtifact, ClipsDetails, FailedRecording, SpectrogramFacts};
+pub use reader::ClipReader;
+pub use writer::ClipWriter;
