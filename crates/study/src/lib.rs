@@ -30,5 +30,5 @@ pub use intervals::{Interval, intervals};
 pub use planes::{PlaneList, PlaneSpan, plane_at, read_planes, write_planes};
 pub use recordings::{Recording, SeparateAudio};
 pub use settings::CropRect;
-pub use split::{Split, SplitFractions, SubjectSplit, split_by_subject};
+pub use split::{Split, SplitConfig, SplitFractions, SubjectSplit, split_by_subject};
 pub use study::Study;

@@ -45,6 +45,36 @@ pub struct SplitFractions {
     pub test: f64,
 }
 
+/// The recipe's `[split]` section: one split for the whole chain, so that no subject is trained on in one stage and
+/// tested on in another.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SplitConfig {
+    /// Share of the subjects for validation, 0 to 1.
+    pub validation: f64,
+    /// Share of the subjects for test, 0 to 1.
+    pub test: f64,
+    /// Which subjects those are.
+    pub seed: u64,
+}
+
+impl Default for SplitConfig {
+    fn default() -> Self {
+        Self { validation: 0.15, test: 0.25, seed: 0 }
+    }
+}
+
+impl SplitConfig {
+    /// Splits the subjects of `items`; see [`split_by_subject`].
+    ///
+    /// # Errors
+    /// As [`split_by_subject`].
+    pub fn split(&self, items: &[(&str, Option<Split>)]) -> Result<SubjectSplit, StudyError> {
+        let fractions = SplitFractions { validation: self.validation, test: self.test };
+        split_by_subject(items, fractions, self.seed)
+    }
+}
+
 /// Which part each subject is in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubjectSplit {
