@@ -1,1 +1,39 @@
-//! sonovox-ops
+//! Differentiable layers, losses and optimisers that candle lacks or is slow at.
+//!
+//! candle supplies tensors, files and the gradient of ordinary expressions; the operations of this crate carry
+//! their own forward and backward kernels. Both kinds mix freely in one expression. Two rules for callers:
+//!
+//! - call [`backward`] instead of `Tensor::backward` (which stops with an error at the first of our operations);
+//! - wrap evaluation in [`no_grad`], so that nothing is kept for a backward pass that never comes.
+//!
+//! Everything here is deterministic: sums are split by shape and never by thread, so results are the same bits for
+//! any number of threads.
+
+mod autograd;
+mod batch_norm;
+mod contrastive;
+mod conv;
+mod cross_entropy;
+mod element;
+mod info_nce;
+mod params;
+mod pool;
+mod scalar_loss;
+mod se;
+mod softmax_kl;
+
+pub mod optim;
+
+#[cfg(test)]
+mod testing;
+
+pub use autograd::{backward, no_grad};
+pub use batch_norm::{BatchNorm2d, Fuse, Mode};
+pub use contrastive::paper_contrastive;
+pub use conv::{Conv2dSpec, conv2d};
+pub use cross_entropy::cross_entropy;
+pub use info_nce::info_nce;
+pub use params::{Init, ParamStore, Scope};
+pub use pool::{global_avg_pool, max_pool2d};
+pub use se::se_scale_add_relu;
+pub use softmax_kl::softmax_kl;

@@ -1,0 +1,85 @@
+use super::*;
+use crate::testing::{check_gradients, distance, message, random, to_vec, var};
+
+/// The definition, written down.
+fn slow(x: &Tensor, w: &Tensor, spec: Conv2dSpec) -> Tensor {
+    let d = Dims::new(x, w, spec).unwrap();
+    let (xs, ws) = (to_vec(x), to_vec(w));
+    let (cg, og) = (d.c / spec.groups, d.o / spec.groups);
+    let mut y = Vec::new();
+    for (b, o, oy, ox) in grid([d.b, d.o, d.oh, d.ow]) {
+        let mut sum = 0.0;
+        for (_, c, ky, kx) in grid([1, cg, d.kh, d.kw]) {
+            let iy = (oy * spec.stride + ky * spec.dilation) as isize - spec.padding as isize;
+            let ix = (ox * spec.stride + kx * spec.dilation) as isize - spec.padding as isize;
+            if iy >= 0 && ix >= 0 && iy < d.h as isize && ix < d.w as isize {
+                let channel = o / og * cg + c;
+                let at = ((b * d.c + channel) * d.h + iy as usize) * d.w + ix as usize;
+                sum += xs[at] * ws[((o * cg + c) * d.kh + ky) * d.kw + kx];
+            }
+        }
+        y.push(sum);
+    }
+    Tensor::from_vec(y, (d.b, d.o, d.oh, d.ow), x.device()).unwrap()
+}
+
+fn grid([a, b, c, d]: [usize; 4]) -> impl Iterator<Item = (usize, usize, usize, usize)> {
+    (0..a).flat_map(move |i| {
+        (0..b).flat_map(move |j| (0..c).flat_map(move |k| (0..d).map(move |l| (i, j, k, l))))
+    })
+}
+
+fn spec(stride: usize, padding: usize, dilation: usize, groups: usize) -> Conv2dSpec {
+    Conv2dSpec { stride, padding, dilation, groups }
+}
+
+/// Batch, input channels, output channels, height, width, kernel, and how it moves.
+fn cases() -> Vec<([usize; 6], Conv2dSpec)> {
+    vec![
+        ([2, 3, 5, 7, 6, 1], spec(1, 0, 1, 1)),
+        ([2, 8, 16, 7, 10, 1], spec(2, 0, 1, 1)),
+        ([1, 3, 8, 15, 12, 7], spec(2, 3, 1, 1)),
+        ([2, 16, 16, 9, 8, 3], spec(1, 1, 1, 4)),
+        ([2, 32, 32, 8, 5, 3], spec(2, 1, 1, 8)),
+        ([1, 16, 16, 9, 11, 3], spec(1, 2, 2, 2)),
+        ([1, 32, 64, 11, 9, 3], spec(1, 4, 4, 32)),
+        ([2, 6, 6, 8, 9, 7], spec(1, 3, 1, 6)),
+        ([1, 4, 8, 6, 7, 3], spec(2, 0, 2, 1)),
+        ([1, 10, 15, 5, 5, 3], spec(1, 1, 1, 5)),
+    ]
+}
+
+#[test]
+fn the_result_is_the_definition() {
+    for ([b, c, o, h, w, k], spec) in cases() {
+        let (x, w) = (random(1, (b, c, h, w)), random(2, (o, c / spec.groups, k, k)));
+        let y = conv2d(&x, &w, spec).unwrap();
+        assert!(distance(&y, &slow(&x, &w, spec)) < 1e-14, "{:?} {:?} {spec:?}", x.dims(), w.dims());
+    }
+}
+
+#[test]
+fn gradients_are_difference_quotients() {
+    for ([b, c, o, h, w, k], spec) in cases() {
+        let (x, w) = (var(1, (b, c, h, w)), var(2, (o, c / spec.groups, k, k)));
+        check_gradients(&[&x, &w], || conv2d(&x, &w, spec));
+    }
+}
+
+#[test]
+fn shapes_and_types_that_do_not_fit_are_named() {
+    let x = random(1, (1, 4, 5, 5));
+    let error = message(conv2d(&x, &random(2, (8, 3, 3, 3)), Conv2dSpec::default()));
+    assert!(
+        error.contains("conv2d") && error.contains("[1, 4, 5, 5]") && error.contains("[8, 3, 3, 3]"),
+        "{error}"
+    );
+    let error = message(conv2d(&x, &random(2, (8, 4, 7, 7)), Conv2dSpec::default()));
+    assert!(error.contains("larger than the padded image") && error.contains("[8, 4, 7, 7]"), "{error}");
+    let error = message(conv2d(&random(1, (4, 5, 5)), &random(2, (8, 4, 3, 3)), Conv2dSpec::default()));
+    assert!(error.contains("[4, 5, 5]"), "{error}");
+    let single = random(2, (8, 4, 3, 3)).to_dtype(candle_core::DType::F32).unwrap();
+    let error = message(conv2d(&x, &single, Conv2dSpec::default()));
+    assert!(error.contains("F64") && error.contains("F32"), "{error}");
+    assert!(message(conv2d(&x, &random(2, (8, 4, 1, 1)), spec(0, 0, 1, 1))).contains("stride"));
+}

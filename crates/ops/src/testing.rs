@@ -1,0 +1,76 @@
+//! Gradient checks and random tensors for the tests of this crate.
+
+use candle_core::{DType, Device, Result, Shape, Tensor, Var};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::backward;
+
+/// Uniform values in -1..1, the same for the same seed.
+pub(crate) fn random(seed: u64, shape: impl Into<Shape>) -> Tensor {
+    let shape = shape.into();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let values: Vec<f64> = (0..shape.elem_count()).map(|_| rng.random_range(-1.0..1.0)).collect();
+    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+}
+
+pub(crate) fn var(seed: u64, shape: impl Into<Shape>) -> Var {
+    Var::from_tensor(&random(seed, shape)).unwrap()
+}
+
+pub(crate) fn to_vec(t: &Tensor) -> Vec<f64> {
+    t.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// Largest distance between elements, relative to the largest magnitude in `expected`.
+pub(crate) fn distance(found: &Tensor, expected: &Tensor) -> f64 {
+    assert_eq!(found.dims(), expected.dims());
+    let (found, expected) = (to_vec(found), to_vec(expected));
+    let top = expected.iter().fold(1e-30, |m: f64, v| m.max(v.abs()));
+    found
+        .iter()
+        .zip(&expected)
+        .map(|(a, b)| (a - b).abs() / top)
+        .fold(0.0, |m: f64, v| if v.is_nan() { v } else { m.max(v) })
+}
+
+/// Compares the gradients of `f`, weighted by random numbers and summed, with central differences in f64 at up to
+/// `PROBES` places of every variable.
+pub(crate) fn check_gradients(vars: &[&Var], f: impl Fn() -> Result<Tensor>) {
+    const PROBES: usize = 24;
+    const STEP: f64 = 1e-6;
+    let weights = random(99, f().unwrap().shape());
+    let loss = || (f().unwrap() * &weights).unwrap().sum_all().unwrap();
+    let value = || loss().to_scalar::<f64>().unwrap();
+    let grads = backward(&loss()).unwrap();
+    for (i, var) in vars.iter().enumerate() {
+        let found = to_vec(grads.get(var).unwrap_or_else(|| panic!("no gradient for variable {i}")));
+        let before = to_vec(var);
+        let top = found.iter().fold(1e-3, |m: f64, v| m.max(v.abs()));
+        let mut rng = ChaCha8Rng::seed_from_u64(i as u64);
+        for _ in 0..PROBES.min(before.len() * 2) {
+            let at = rng.random_range(0..before.len());
+            let shifted = |by: f64| {
+                let mut values = before.clone();
+                values[at] += by;
+                var.set(&Tensor::from_vec(values, var.shape(), &Device::Cpu).unwrap()).unwrap();
+                value()
+            };
+            let expected = (shifted(STEP) - shifted(-STEP)) / (2.0 * STEP);
+            shifted(0.0);
+            assert!(
+                (found[at] - expected).abs() < 1e-7 * top,
+                "variable {i} element {at}: gradient {}, difference quotient {expected}",
+                found[at]
+            );
+        }
+    }
+}
+
+/// The message of an error.
+pub(crate) fn message<T>(result: Result<T>) -> String {
+    match result {
+        Ok(_) => panic!("expected an error"),
+        Err(error) => error.to_string(),
+    }
+}
