@@ -1,0 +1,125 @@
+//! A run that is stopped and resumed ends in the same bytes as one that never was.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{DType, Device, Tensor};
+use sonovox_ops::{Init, ParamStore};
+use sonovox_train::{
+    BatchSource, Evaluation, Keep, Losses, Monitor, OptimizerConfig, Outcome, RunConfig, Schedule, Silent, Task,
+    TrainError, run,
+};
+
+/// Fits y = W x with x and a fixed W drawn from the step.
+struct Lines;
+impl BatchSource for Lines {
+    type Batch = (Tensor, Tensor);
+    fn draw(&self, step: u64) -> Result<Self::Batch, TrainError> {
+        let x: Vec<f32> = (0..12).map(|i| ((step * 12 + i) as f32 * 0.7).sin()).collect();
+        let y: Vec<f32> = x.chunks(3).map(|x| 2.0 * x[0] - x[1] + 0.5 * x[2]).collect();
+        Ok((Tensor::from_vec(x, (4, 3), &Device::Cpu)?, Tensor::from_vec(y, (4, 1), &Device::Cpu)?))
+    }
+}
+
+struct Fit {
+    weight: candle_core::Var,
+    poison_at: Option<u64>,
+    seen: u64,
+}
+impl Task for Fit {
+    type Source = Lines;
+    fn source(&self) -> Arc<Lines> {
+        Arc::new(Lines)
+    }
+    fn steps_per_epoch(&self) -> u64 {
+        7
+    }
+    fn losses(&mut self, (x, y): (Tensor, Tensor)) -> Result<Losses, TrainError> {
+        let total = (x.matmul(self.weight.as_tensor())? - y)?.sqr()?.mean_all()?;
+        let total = if self.poison_at == Some(self.seen) { (total * f64::NAN)? } else { total };
+        self.seen += 1;
+        let value = f64::from(total.to_scalar::<f32>()?);
+        Ok(Losses { total, parts: vec![("squared_error", value)] })
+    }
+    fn evaluate(&mut self, epoch: u32) -> Result<Evaluation, TrainError> {
+        // best in the middle of the run, so that keeping the best differs from keeping the last
+        Ok(Evaluation { values: vec![("epoch".into(), f64::from(epoch))], score: Some(-(f64::from(epoch) - 2.0).abs()) })
+    }
+}
+
+struct StopAt(u64, u64);
+impl Monitor for StopAt {
+    fn step(&mut self, done: u64, _of: u64, _means: &[(String, f64)]) {
+        self.1 = done;
+    }
+    fn interrupted(&self) -> bool {
+        self.1 >= self.0
+    }
+}
+
+fn config(optimizer: OptimizerConfig) -> RunConfig {
+    RunConfig {
+        epochs: 5,
+        optimizer,
+        schedule: Schedule::Cosine { warmup: 0.1, floor: 0.0 },
+        clip_norm: 1.0,
+        keep: Keep::Last,
+        batches_ahead: 2,
+        log_every_steps: 3,
+        checkpoint_every_steps: 4,
+    }
+}
+
+fn fit(config: &RunConfig, dir: &Path, resume: bool, monitor: &mut dyn Monitor) -> (Result<Outcome, TrainError>, Vec<f32>) {
+    let store = ParamStore::new(3, DType::F32, &Device::Cpu);
+    let weight = store.scope().param("weight", (3, 1), Init::Normal { std: 0.1 }).expect("param");
+    let mut task = Fit { weight: weight.clone(), poison_at: None, seen: 0 };
+    let outcome = run(&mut task, &store, config, dir, resume, monitor);
+    (outcome, weight.flatten_all().and_then(|w| w.to_vec1()).expect("values"))
+}
+
+#[test]
+fn stopped_and_resumed_equals_never_stopped() {
+    for optimizer in [
+        OptimizerConfig::AdamW { learning_rate: 0.05, weight_decay: 0.01 },
+        OptimizerConfig::Sgd { learning_rate: 0.05, momentum: 0.9, weight_decay: 5e-4 },
+    ] {
+        let config = config(optimizer);
+        let (whole_dir, parts_dir) = (tempfile::tempdir().expect("dir"), tempfile::tempdir().expect("dir"));
+        let (whole, weights) = fit(&config, whole_dir.path(), false, &mut Silent);
+        assert!(matches!(whole, Ok(Outcome::Finished { steps: 35, .. })), "{whole:?}");
+        // stopped inside an epoch, at an epoch's end, and once more
+        for (attempt, stop) in [10, 14, 33].into_iter().enumerate() {
+            let (part, _) = fit(&config, parts_dir.path(), attempt > 0, &mut StopAt(stop, 0));
+            assert!(matches!(part, Ok(Outcome::Interrupted { step }) if step == stop), "{part:?}");
+        }
+        let (end, resumed) = fit(&config, parts_dir.path(), true, &mut Silent);
+        assert_eq!(end.expect("finished"), whole.expect("finished"));
+        assert_eq!(resumed, weights);
+        let events = |dir: &Path| fs::read_to_string(dir.join("events.jsonl")).expect("log");
+        assert_eq!(events(parts_dir.path()), events(whole_dir.path()));
+    }
+}
+
+#[test]
+fn the_best_epoch_is_handed_on_when_asked_for() {
+    let mut config = config(OptimizerConfig::AdamW { learning_rate: 0.05, weight_decay: 0.0 });
+    let (last_dir, best_dir) = (tempfile::tempdir().expect("dir"), tempfile::tempdir().expect("dir"));
+    let (_, last) = fit(&config, last_dir.path(), false, &mut Silent);
+    config.keep = Keep::Best;
+    let (outcome, best) = fit(&config, best_dir.path(), false, &mut Silent);
+    assert!(matches!(outcome, Ok(Outcome::Finished { best: Some(best), .. }) if best.epoch == 2), "{outcome:?}");
+    assert_ne!(last, best);
+}
+
+#[test]
+fn divergence_is_an_error_that_names_the_step() {
+    let dir = tempfile::tempdir().expect("dir");
+    let store = ParamStore::new(3, DType::F32, &Device::Cpu);
+    let weight = store.scope().param("weight", (3, 1), Init::Zeros).expect("param");
+    let mut task = Fit { weight, poison_at: Some(9), seen: 0 };
+    let config = config(OptimizerConfig::AdamW { learning_rate: 0.05, weight_decay: 0.0 });
+    let outcome = run(&mut task, &store, &config, dir.path(), false, &mut Silent);
+    assert!(matches!(outcome, Err(TrainError::Diverged { step: 9, .. })), "{outcome:?}");
+}
