@@ -1,0 +1,78 @@
+# sonovox: one recipe to a stage; arguments pass through (`just preprocess ~/scans --out data/work/clips`).
+# On a fresh machine call `scripts/justw RECIPE` instead: it installs what is missing first.
+
+set positional-arguments
+
+sonovox := "cargo run --release --quiet --package sonovox --"
+demo := "--recipe data/recipes/demo.toml --overwrite"
+out := "data/work/demo"
+
+# list the recipes
+default:
+    @just --list --unsorted
+
+# the whole chain on a small simulated study: made, cut, pretrained, planes, gaze
+demo: build
+    {{sonovox}} simulate {{demo}} --out {{out}}/study
+    {{sonovox}} preprocess {{out}}/study {{demo}} --out {{out}}/clips
+    {{sonovox}} pretrain {{demo}} --clips {{out}}/clips --out {{out}}/encoder
+    {{sonovox}} finetune-planes {{demo}} --clips {{out}}/clips --encoder {{out}}/encoder --out {{out}}/planes
+    {{sonovox}} finetune-gaze {{demo}} --clips {{out}}/clips --encoder {{out}}/encoder --out {{out}}/gaze
+    {{sonovox}} eval-planes --model {{out}}/planes --clips {{out}}/clips --out {{out}}/eval-planes --overwrite
+    {{sonovox}} eval-gaze --model {{out}}/gaze --clips {{out}}/clips --out {{out}}/eval-gaze --overwrite
+
+# stage 0: write a simulated narrated study
+simulate *args: build
+    {{sonovox}} simulate "$@"
+
+# stage 1: recordings to clips
+preprocess *args: build
+    {{sonovox}} preprocess "$@"
+
+# stage 2: clips to encoders
+pretrain *args: build
+    {{sonovox}} pretrain "$@"
+
+# stage 3: encoder to plane detector
+finetune-planes *args: build
+    {{sonovox}} finetune-planes "$@"
+
+# stage 4: encoder to gaze predictor
+finetune-gaze *args: build
+    {{sonovox}} finetune-gaze "$@"
+
+# score a plane detector on held-out subjects
+eval-planes *args: build
+    {{sonovox}} eval-planes "$@"
+
+# score a gaze predictor on held-out subjects; fine-tunes one first where none is given
+eval-gaze *args: build
+    {{sonovox}} eval-gaze "$@"
+
+# format, lints, and the edges between crates that must not be
+check: edges
+    cargo fmt --all --check
+    cargo clippy --release --workspace --all-targets -- --deny warnings
+
+# fail on a forbidden edge between crates
+edges:
+    python3 scripts/check-edges
+
+# what CI runs
+test: edges
+    cargo test --release --workspace
+
+# all benchmarks, each against its named peer
+bench: bench-preprocess
+
+# preprocess against ffmpeg + librosa on the same files
+bench-preprocess *args: build
+    python3 scripts/bench-preprocess "$@"
+
+# the API documentation, in target/doc
+docs:
+    cargo doc --release --workspace --no-deps --document-private-items
+
+[private]
+build:
+    cargo build --release --package sonovox
