@@ -38,6 +38,8 @@ pub struct Begin {
 }
 
 const BEGIN: &str = "begin.json";
+/// Folder of what a stage needs to go on with an unfinished run; it is not part of the artifact.
+const SCRATCH: &str = "scratch";
 
 /// An artifact being written.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub struct ArtifactWriter {
     resumed: bool,
     specs: BTreeMap<String, Vec<TensorSpec>>,
     unhashed: Vec<String>,
+    /// Hashes that the stage took itself, by file.
+    known: BTreeMap<String, String>,
 }
 
 impl ArtifactWriter {
@@ -61,8 +65,9 @@ impl ArtifactWriter {
         let mut name = target.file_name().map_or_else(Default::default, ToOwned::to_owned);
         name.push(".partial");
         let partial = target.with_file_name(name);
+        let (specs, known) = (BTreeMap::new(), BTreeMap::new());
         let mut writer =
-            Self { target, partial, begin, resumed: false, specs: BTreeMap::new(), unhashed: Vec::new() };
+            Self { target, partial, begin, resumed: false, specs, unhashed: Vec::new(), known };
         writer.check_target(existing)?;
         writer.prepare_partial(existing)?;
         Ok(writer)
@@ -71,6 +76,28 @@ impl ArtifactWriter {
     /// Where the stage writes its files.
     pub fn dir(&self) -> &Path {
         &self.partial
+    }
+
+    /// A folder (made here) for what an unfinished run needs to be gone on with; it is removed when the artifact is
+    /// complete.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn scratch_dir(&self) -> Result<PathBuf, ArtifactError> {
+        let dir = self.partial.join(SCRATCH);
+        fs::create_dir_all(&dir).map_err(ArtifactError::io(&dir))?;
+        Ok(dir)
+    }
+
+    /// Adds inputs whose hashes became known during the run. They stand in the manifest, not in `begin.json`.
+    pub fn add_inputs(&mut self, inputs: impl IntoIterator<Item = InputRef>) {
+        self.begin.inputs.extend(inputs);
+    }
+
+    /// Tells the SHA-256 of a file that the stage hashed itself when it had written it (in parallel, while it was still
+    /// in the page cache), so that [`ArtifactWriter::finish`] does not read it again.
+    pub fn hashed(&mut self, file: &str, sha256: String) {
+        self.known.insert(file.to_owned(), sha256);
     }
 
     /// Whether files of an earlier session of the same run may lie in [`ArtifactWriter::dir`].
@@ -93,13 +120,15 @@ impl ArtifactWriter {
     /// # Errors
     /// When a file cannot be read or written. Then the `.partial` folder is still there.
     pub fn finish(self, counts: Counts, details: Value, run: RunFacts) -> Result<Artifact, ArtifactError> {
-        remove_file_if_any(&self.partial.join(BEGIN))?;
         let files = self.files()?;
         let Begin { stage, config, seed, inputs } = self.begin;
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let manifest = Manifest { stage, version, config, seed, inputs, files, counts, details, run };
         let text = pretty(&manifest);
         write_atomic(&self.partial.join(MANIFEST), text.as_bytes())?;
+        // not before the manifest is on disk: a run that is stopped while it hashes can be gone on with
+        remove_dir_if_any(&self.partial.join(SCRATCH))?;
+        remove_file_if_any(&self.partial.join(BEGIN))?;
         if self.target.exists() {
             let mut old = self.partial.clone().into_os_string();
             old.push(".old");
@@ -142,6 +171,7 @@ impl ArtifactWriter {
                 OnExisting::Refuse => return Err(ArtifactError::Unfinished { path: self.partial.clone() }),
                 OnExisting::Resume if begin_file.is_file() => {
                     self.check_same_run(&begin_file)?;
+                    remove_file_if_any(&self.partial.join(MANIFEST))?;
                     self.resumed = true;
                     return Ok(());
                 }
@@ -166,10 +196,18 @@ impl ArtifactWriter {
     fn files(&self) -> Result<BTreeMap<String, FileEntry>, ArtifactError> {
         let mut files = BTreeMap::new();
         for path in files_below(&self.partial)? {
-            let name = path.strip_prefix(&self.partial).unwrap_or(&path).to_string_lossy().into_owned();
+            let inside = path.strip_prefix(&self.partial).unwrap_or(&path);
+            if inside.starts_with(SCRATCH) || inside == Path::new(BEGIN) {
+                continue;
+            }
+            let name = inside.to_string_lossy().into_owned();
             let bytes = fs::metadata(&path).map_err(ArtifactError::io(&path))?.len();
             let hashed = !self.unhashed.iter().any(|prefix| name.starts_with(prefix));
-            let sha256 = if hashed { sha256_file(&path)? } else { String::new() };
+            let sha256 = match self.known.get(&name) {
+                _ if !hashed => String::new(),
+                Some(known) => known.clone(),
+                None => sha256_file(&path)?,
+            };
             let tensors = self.specs.get(&name).cloned().unwrap_or_default();
             files.insert(name, FileEntry { bytes, sha256, tensors });
         }
