@@ -62,8 +62,8 @@ pub enum MediaError {
     RateChanged { path: PathBuf, time_secs: f64, expected_hz: u32, found_hz: u32 },
     #[error("{}: its {what} cannot be converted: {cause}", path.display())]
     Convert { path: PathBuf, what: &'static str, cause: String },
-    #[error("{}: could not be read to its end: {losses}", path.display())]
-    Incomplete { path: PathBuf, losses: Losses },
+    #[error("{}: its {what} could not be read in full: {losses}", path.display())]
+    Incomplete { path: PathBuf, what: &'static str, losses: Losses },
     #[error("{}: cannot be written: {cause}", path.display())]
     Write { path: PathBuf, cause: String },
     #[error("cannot write a recording: expected {expected}, found {found}")]

@@ -16,7 +16,6 @@
 //! picture are never part of an error or a log line.
 
 mod audio;
-mod crop;
 mod decode;
 mod error;
 mod input;
@@ -30,11 +29,11 @@ mod video_reader;
 mod writer;
 
 pub use audio::AudioReader;
-pub use crop::CropRect;
 pub use error::MediaError;
 pub use losses::Losses;
 pub use orientation::Orientation;
 pub use probe::{AudioFacts, MediaFacts, VideoFacts, probe};
 pub use sample::{GreyFrame, sample_frames};
+pub use sonovox_study::CropRect;
 pub use video_reader::{FrameSpec, VideoReader};
 pub use writer::{FrameRate, RecordingFormat, RecordingWriter};

@@ -32,13 +32,10 @@ impl Losses {
 
 impl fmt::Display for Losses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} frames", self.delivered)?;
-        if let Some(reached) = self.reached_secs {
-            write!(f, " up to {reached:.3} s")?;
-        }
-        write!(f, " were read")?;
-        if let Some(expected) = self.expected_secs {
-            write!(f, ", expected up to {expected:.3} s")?;
+        match (self.reached_secs, self.expected_secs) {
+            (Some(reached), Some(expected)) => write!(f, "read up to {reached:.3} s of {expected:.3} s")?,
+            (Some(reached), None) => write!(f, "read up to {reached:.3} s")?,
+            (None, _) => write!(f, "nothing was read")?,
         }
         if let Some(fault) = &self.read_fault {
             write!(f, "; {fault}")?;

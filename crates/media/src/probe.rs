@@ -129,8 +129,6 @@ pub(crate) mod parameters {
     pub(crate) struct Sound {
         pub sample_rate_hz: u32,
         pub channels: u32,
-        /// The codec's profile, FFmpeg's number.
-        pub profile: i32,
     }
 
     pub(crate) fn picture(stream: &Stream) -> Picture {
@@ -149,10 +147,6 @@ pub(crate) mod parameters {
         // SAFETY: as above.
         let raw = unsafe { &*parameters.as_ptr() };
         let positive = |value: i32| u32::try_from(value).unwrap_or(0);
-        Sound {
-            sample_rate_hz: positive(raw.sample_rate),
-            channels: positive(raw.ch_layout.nb_channels),
-            profile: raw.profile,
-        }
+        Sound { sample_rate_hz: positive(raw.sample_rate), channels: positive(raw.ch_layout.nb_channels) }
     }
 }

@@ -15,8 +15,11 @@ const SPEC: FrameSpec = FrameSpec { crop: None, height: 16, width: 16 };
 
 /// Recordings of which something is missing, and what the error says of each.
 const INCOMPLETE: [(&str, &str); 2] = [
-    ("truncated_faststart.mp4", "89 frames up to 1.483 s were read, expected up to 4.967 s"),
-    ("mp4parse_no_timescale.mp4", "168 frames up to 6.109 s were read; 12 packets could not be decoded"),
+    ("truncated_faststart.mp4", "its video could not be read in full: read up to 1.483 s of 4.967 s"),
+    (
+        "mp4parse_no_timescale.mp4",
+        "read up to 6.109 s; 12 packets could not be decoded; 27 frames are damaged",
+    ),
 ];
 
 /// Files that are no recordings, and what the error says of each.

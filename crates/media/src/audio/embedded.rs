@@ -102,7 +102,7 @@ impl EmbeddedAudio {
         self.decoder.close(Some(self.clock.true_next_secs()), END_TOLERANCE_SECS);
         if self.decoder.losses.is_incomplete() {
             let losses = self.decoder.losses.clone();
-            return Err(MediaError::Incomplete { path: self.path(), losses });
+            return Err(MediaError::Incomplete { path: self.path(), what: "sound", losses });
         }
         Ok(None)
     }

@@ -191,7 +191,8 @@ impl SoundFile {
         self.losses.expected_secs =
             self.facts.duration_secs.filter(|expected| expected - reached > END_TOLERANCE_SECS);
         if self.losses.is_incomplete() {
-            return Err(MediaError::Incomplete { path: self.path.clone(), losses: self.losses.clone() });
+            let (path, losses) = (self.path.clone(), self.losses.clone());
+            return Err(MediaError::Incomplete { path, what: "sound", losses });
         }
         Ok(None)
     }

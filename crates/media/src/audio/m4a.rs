@@ -8,12 +8,9 @@ use std::path::Path;
 use video_rs::ffmpeg::codec::packet::side_data::Type as SideData;
 use video_rs::ffmpeg::media;
 
+use super::embedded::EmbeddedAudio;
 use crate::MediaError;
 use crate::input::{self, PacketSource, Step, known_time};
-use crate::probe::parameters;
-
-/// FFmpeg's number of the AAC-LC profile (`FF_PROFILE_AAC_LOW`).
-const PROFILE_AAC_LC: i32 = 1;
 
 /// Samples to drop.
 pub(super) struct Trim {
@@ -24,14 +21,15 @@ pub(super) struct Trim {
 }
 
 /// The trim of plain AAC-LC at `rate`; `None` where the sound is something else and FFmpeg has to decode it.
+///
+/// HE-AAC need not say what it is before its first frame (implicit signalling), so FFmpeg decodes one to tell.
 pub(super) fn trim_of(path: &Path, rate: u32) -> Result<Option<Trim>, MediaError> {
+    if EmbeddedAudio::open(path)?.is_none_or(|audio| audio.facts().sample_rate_hz != rate) {
+        return Ok(None);
+    }
     let input = input::open(path)?;
     let Some(index) = input.best_stream(media::Type::Audio) else { return Ok(None) };
     let stream = input.context.stream(index).expect("found above");
-    let sound = parameters::sound(&stream);
-    if sound.profile != PROFILE_AAC_LC || sound.sample_rate_hz != rate {
-        return Ok(None);
-    }
     let valid =
         known_time(stream.duration(), stream.time_base()).map(|secs| (secs * f64::from(rate)).round());
     let mut source = PacketSource::new(input, index);
