@@ -1,4 +1,4 @@
-//! study.toml: the study's name, its planes and the crop rectangle.
+//! study.toml: the study's name, its planes, the crop rectangle, and whether its recordings were simulated.
 
 use std::path::Path;
 
@@ -23,13 +23,15 @@ pub struct CropRect {
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Settings {
     pub(crate) name: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) simulated: bool,
     #[serde(default)]
     pub(crate) planes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) crop: Option<CropRect>,
 }
 
-const KEYS: &[&str] = &["name", "planes", "crop"];
+const KEYS: &[&str] = &["name", "simulated", "planes", "crop"];
 const CROP_KEYS: &[&str] = &["x", "y", "width", "height"];
 
 /// Reads and checks study.toml at `path`.

@@ -20,6 +20,8 @@ pub struct Study {
     pub root: PathBuf,
     /// The name in study.toml, or the folder's.
     pub name: String,
+    /// Whether study.toml says that the recordings are simulated: what is learnt from them claims nothing clinical.
+    pub simulated: bool,
     /// The plane labels; empty where the study has none.
     pub planes: PlaneList,
     /// The part of each frame to keep; `None` leaves it to be found.
@@ -82,8 +84,12 @@ impl Study {
     /// A study that [`Study::open`] would refuse; file names that are not UTF-8; the operating system's.
     pub fn write(&self) -> Result<(), StudyError> {
         self.check_names()?;
-        let settings =
-            Settings { name: Some(self.name.clone()), planes: self.planes.names().to_vec(), crop: self.crop };
+        let settings = Settings {
+            name: Some(self.name.clone()),
+            simulated: self.simulated,
+            planes: self.planes.names().to_vec(),
+            crop: self.crop,
+        };
         let text = toml::to_string(&settings).map_err(|error| self.cannot_write(error.to_string()))?;
         recordings::write_text(&self.root.join(SETTINGS), &text)?;
         recordings::write_text(
@@ -128,6 +134,7 @@ fn open_study(root: &Path, settings_path: &Path, recordings_path: &Path) -> Resu
     Ok(Study {
         root: root.into(),
         name: settings.name.unwrap_or_else(|| folder_name(root)),
+        simulated: settings.simulated,
         planes,
         crop: settings.crop,
         recordings: recordings::read(recordings_path, root)?,
@@ -140,8 +147,15 @@ fn open_bare(root: &Path) -> Result<Study, StudyError> {
     if recordings.is_empty() {
         return Err(StudyError::NoRecordings { path: root.into(), extensions: VIDEO_EXTENSIONS.join(", ") });
     }
-    let planes = PlaneList::default();
-    Ok(Study { root: root.into(), name: folder_name(root), planes, crop: None, recordings, passed_over })
+    Ok(Study {
+        root: root.into(),
+        name: folder_name(root),
+        simulated: false,
+        planes: PlaneList::default(),
+        crop: None,
+        recordings,
+        passed_over,
+    })
 }
 
 /// The folder's own name, also where the path is `.` or ends in `..`.
