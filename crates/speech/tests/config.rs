@@ -98,8 +98,10 @@ fn voice_settings_out_of_range_are_refused() {
     let ok = EnergyConfig::default;
     for (config, field) in [
         (EnergyConfig { frame_secs: 0.0, ..ok() }, "frame_secs"),
-        (EnergyConfig { high_pass_hz: -1.0, ..ok() }, "high_pass_hz"),
+        (EnergyConfig { low_hz: -1.0, ..ok() }, "low_hz"),
+        (EnergyConfig { high_hz: 500.0, ..ok() }, "high_hz"),
         (EnergyConfig { delta_growth: 0.9, ..ok() }, "delta_growth"),
+        (EnergyConfig { least_rise_db: -1.0, ..ok() }, "least_rise_db"),
         (EnergyConfig { lookahead_secs: f64::NAN, ..ok() }, "lookahead_secs"),
         (EnergyConfig { hangover_secs: 99.0, ..ok() }, "hangover_secs"),
         (EnergyConfig { silence_dbfs: 1.0, ..ok() }, "silence_dbfs"),

@@ -4,9 +4,9 @@
 //! small recurrent net (the crate `earshot`, weights included). Both take the signal at the working rate, both have
 //! their latency taken out: value `t` belongs to the time `t * hop_secs`, as row `t` of the spectrogram does.
 
+mod band;
 mod earshot;
 mod energy;
-mod high_pass;
 mod threshold;
 
 use std::str::FromStr;

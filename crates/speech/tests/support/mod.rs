@@ -1,6 +1,8 @@
 //! What the tests of this crate share: reading 16-bit WAV files and golden files, made signals, block cuts.
 #![allow(dead_code)] // every test binary uses its own part of this
 
+pub mod scenes;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
