@@ -1,0 +1,40 @@
+//! What can go wrong in stage 2.
+
+use sonovox_artifact::ArtifactError;
+use sonovox_study::StudyError;
+use sonovox_train::TrainError;
+
+/// A failure of pretraining.
+#[derive(Debug, thiserror::Error)]
+pub enum PretrainError {
+    /// A setting is outside its range.
+    #[error("[pretrain] {setting} must be {expected}, found {found}")]
+    Setting {
+        /// Name of the setting, as in the recipe.
+        setting: &'static str,
+        /// What it must be.
+        expected: &'static str,
+        /// What it is.
+        found: f64,
+    },
+    /// The training subjects' recordings give nothing to train on.
+    #[error("{clips}: nothing to train on: {cause}")]
+    NothingToTrain {
+        /// The clips artifact.
+        clips: String,
+        /// Why.
+        cause: String,
+    },
+    /// The clips or the output folder.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+    /// The split by subject.
+    #[error(transparent)]
+    Split(#[from] StudyError),
+    /// Training itself.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// A tensor operation.
+    #[error(transparent)]
+    Tensor(#[from] candle_core::Error),
+}

@@ -1,0 +1,203 @@
+//! Pretraining from a clips artifact to an encoder, on data small enough to watch.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{DType, Device};
+use sonovox_artifact::clips::ClipsArtifact;
+use sonovox_artifact::{Artifact, OnExisting, Stage};
+use sonovox_model::Preset;
+use sonovox_ops::{Mode, ParamStore, backward};
+use sonovox_pretrain::{
+    Contrastive, Library, Networks, Objective, PretrainConfig, PretrainError, Request, Sampler, Source, Summary, run,
+};
+use sonovox_study::{Split, SplitConfig};
+use sonovox_train::{BatchSource, Keep, Monitor, OptimizerConfig, Silent};
+use support::{Speech, write_clips};
+
+fn config() -> PretrainConfig {
+    let mut config = PretrainConfig { encoder: Preset::Tiny, eval_pairs: 64, ..PretrainConfig::default() };
+    config.pairs.window_secs = 1.0;
+    config.pairs.groups = 1;
+    config.voiced_intervals = 8;
+    config.order_intervals = 4;
+    config.run.epochs = 2;
+    config.run.keep = Keep::Last;
+    config.run.optimizer = OptimizerConfig::AdamW { learning_rate: 5e-3, weight_decay: 0.01 };
+    config
+}
+
+fn pretrain(clips: &Path, out: &Path, config: &PretrainConfig, existing: OnExisting, monitor: &mut dyn Monitor) -> Result<Summary, PretrainError> {
+    let split = SplitConfig { validation: 0.25, test: 0.25, seed: 1 };
+    run(&Request { clips, out, config, split: &split, seed: 5, device: Device::Cpu, existing }, monitor)
+}
+
+fn held_out(summary: &Summary, name: &str) -> f64 {
+    let Summary::Finished { details, .. } = summary else { panic!("interrupted") };
+    details.held_out.iter().find(|(known, _)| known == name).map_or(f64::NAN, |(_, value)| *value)
+}
+
+/// A batch of the first `recordings` clips and everything to compute its losses.
+fn objective(clips: &Path, config: &PretrainConfig) -> (ParamStore, Networks, Objective, Source) {
+    let clips = ClipsArtifact::open(clips).expect("clips");
+    let members: Vec<usize> = (0..clips.details.recordings.len()).collect();
+    let (library, fragments, _) = Library::open(&clips, &members, &config.pairs).expect("library");
+    let sampler = Sampler::new(fragments, config.pairs.window_secs, config.pairs.neighbours, 3);
+    let (voiced, groups, tuples) = (config.voiced_intervals, config.pairs.groups, config.order_intervals);
+    let source = Source::new(Arc::new(library), sampler, voiced, groups, tuples, Device::Cpu);
+    let store = ParamStore::new(5, DType::F32, &Device::Cpu);
+    let networks = Networks::new(config, &store).expect("networks");
+    (store, networks, Objective::new(config), source)
+}
+
+#[test]
+fn after_one_step_every_parameter_has_a_finite_non_zero_gradient() {
+    let dir = tempfile::tempdir().expect("dir");
+    write_clips(&dir.path().join("clips"), 3, 16, Speech::Matching);
+    for contrastive in [Contrastive::InfoNce, Contrastive::Paper] {
+        for (encoder, dilated) in [(Preset::Tiny, false), (Preset::Small, true)] {
+            let config = PretrainConfig { contrastive, encoder, dilated, ..config() };
+            let (store, networks, objective, source) = objective(&dir.path().join("clips"), &config);
+            let batch = source.draw(0).expect("batch");
+            let losses = objective.losses(&networks, &batch, Mode::Train).expect("losses");
+            let gradients = backward(&losses.total).expect("backward");
+            for (name, var) in store.params() {
+                let gradient = gradients.get(&var).unwrap_or_else(|| panic!("{name}: no gradient"));
+                let sum: f32 = gradient.abs().and_then(|g| g.sum_all()).and_then(|g| g.to_scalar()).expect("sum");
+                assert!(sum.is_finite() && sum > 0.0, "{contrastive:?} {encoder:?}: {name}: {sum}");
+            }
+        }
+    }
+}
+
+/// Trains on the same few batches for a while; mean training L_cont over the last ten steps, and its chance level.
+fn overfit(speech: Speech) -> (f64, f64) {
+    let dir = tempfile::tempdir().expect("dir");
+    write_clips(&dir.path().join("clips"), 8, 16, speech);
+    let config = config();
+    let (store, networks, objective, source) = objective(&dir.path().join("clips"), &config);
+    let optimizer = sonovox_ops::optim::AdamWConfig::default();
+    let mut optimizer = sonovox_ops::optim::AdamW::new(store.params(), optimizer).expect("optimiser");
+    let mut last = Vec::new();
+    for step in 0..150 {
+        let batch = source.draw(step).expect("batch");
+        let losses = objective.losses(&networks, &batch, Mode::Train).expect("losses");
+        let gradients = backward(&losses.total).expect("backward");
+        sonovox_ops::optim::Optimizer::step(&mut optimizer, &gradients, 3e-3, 1.0).expect("step");
+        let cont = losses.parts.iter().find(|(name, _)| *name == "loss_cont").expect("L_cont").1;
+        last.push(cont);
+    }
+    let chance = objective.chance(8).expect("chance").into_iter().find(|(name, _)| *name == "chance_cont");
+    (last[140..].iter().sum::<f64>() / 10.0, chance.expect("chance").1)
+}
+
+#[test]
+fn eight_clips_are_overfitted_and_their_topics_found() {
+    let (loss, chance) = overfit(Speech::Matching);
+    assert!(loss < 0.6 * chance, "L_cont {loss:.3} of a chance level of {chance:.3}");
+}
+
+#[test]
+fn a_broken_pairing_stays_at_chance_on_held_out_recordings() {
+    let dir = tempfile::tempdir().expect("dir");
+    let alignment = |speech, name: &str| {
+        let clips = dir.path().join(name);
+        write_clips(&clips, 12, 32, speech);
+        let config = PretrainConfig { steps_per_epoch: Some(60), ..config() };
+        let out = dir.path().join(format!("{name}-encoder"));
+        let summary = pretrain(&clips, &out, &config, OnExisting::Refuse, &mut Silent).expect("trained");
+        let cont = held_out(&summary, "loss_cont") - held_out(&summary, "chance_cont");
+        (held_out(&summary, "alignment_auc"), cont)
+    };
+    let (true_auc, true_cont) = alignment(Speech::Matching, "true");
+    let (broken_auc, broken_cont) = alignment(Speech::Shuffled, "broken");
+    assert!(true_auc > 0.85 && true_cont < -0.3, "matching: {true_auc:.3}, {true_cont:.3} from chance");
+    assert!((0.3..0.7).contains(&broken_auc) && broken_cont > -0.1, "shuffled: {broken_auc:.3}, {broken_cont:.3}");
+}
+
+struct StopAfter(u64, u64);
+impl Monitor for StopAfter {
+    fn step(&mut self, done: u64, _of: u64, _means: &[(String, f64)]) {
+        self.1 = done;
+    }
+    fn interrupted(&self) -> bool {
+        self.1 >= self.0
+    }
+}
+
+#[test]
+fn equal_runs_and_resumed_runs_leave_equal_artifacts() {
+    let dir = tempfile::tempdir().expect("dir");
+    let clips = dir.path().join("clips");
+    write_clips(&clips, 6, 16, Speech::Matching);
+    let config = PretrainConfig { steps_per_epoch: Some(5), ..config() };
+    let out = |name: &str| dir.path().join(name);
+    for name in ["a", "b"] {
+        pretrain(&clips, &out(name), &config, OnExisting::Refuse, &mut Silent).expect("trained");
+    }
+    let stopped = pretrain(&clips, &out("c"), &config, OnExisting::Refuse, &mut StopAfter(3, 0));
+    assert!(matches!(stopped, Ok(Summary::Interrupted { step: 3 })));
+    assert!(!out("c").exists(), "nothing half-written looks finished");
+    let again = pretrain(&clips, &out("c"), &config, OnExisting::Refuse, &mut Silent).map(|_| ()).expect_err("refused");
+    assert!(again.to_string().contains("--resume"), "{again}");
+    pretrain(&clips, &out("c"), &config, OnExisting::Resume, &mut Silent).expect("resumed");
+    let hash = |name: &str| {
+        let artifact = Artifact::open(&out(name), Stage::Pretrain).expect("artifact");
+        artifact.verify().expect("whole");
+        artifact.hash()
+    };
+    assert_eq!(hash("a"), hash("b"));
+    assert_eq!(hash("a"), hash("c"));
+    let weights = |name: &str| fs::read(out(name).join("encoder.safetensors")).expect("weights");
+    assert_eq!(weights("a"), weights("c"));
+}
+
+#[test]
+fn silent_recordings_train_frame_order_only() {
+    let dir = tempfile::tempdir().expect("dir");
+    let clips = dir.path().join("clips");
+    write_clips(&clips, 4, 16, Speech::Silent);
+    let config = PretrainConfig { steps_per_epoch: Some(3), ..config() };
+    let summary = pretrain(&clips, &dir.path().join("out"), &config, OnExisting::Refuse, &mut Silent).expect("trained");
+    assert!(held_out(&summary, "loss_ord").is_finite() && held_out(&summary, "loss_cont").is_nan());
+
+    let mut pairs_only = config;
+    pairs_only.weights.ord = 0.0;
+    let error = pretrain(&clips, &dir.path().join("none"), &pairs_only, OnExisting::Refuse, &mut Silent);
+    let error = error.map(|_| ()).expect_err("nothing to train on").to_string();
+    assert!(error.contains("nothing to train on") && error.contains("0 are voiced"), "{error}");
+}
+
+#[test]
+fn test_subjects_are_never_looked_at() {
+    let dir = tempfile::tempdir().expect("dir");
+    let clips = dir.path().join("clips");
+    write_clips(&clips, 8, 16, Speech::Matching);
+    let config = PretrainConfig { steps_per_epoch: Some(2), ..config() };
+    let summary = pretrain(&clips, &dir.path().join("out"), &config, OnExisting::Refuse, &mut Silent).expect("trained");
+    let Summary::Finished { details, .. } = summary else { panic!("finished") };
+    let items: Vec<(String, Option<Split>)> = (0..8).map(|i| (format!("s{i}"), None)).collect();
+    let items: Vec<_> = items.iter().map(|(s, p)| (s.as_str(), *p)).collect();
+    let split = SplitConfig { validation: 0.25, test: 0.25, seed: 1 }.split(&items).expect("split");
+    let looked_at = details.train_subjects.iter().chain(&details.validation_subjects);
+    assert!(looked_at.clone().all(|subject| split.of(subject) != Some(Split::Test)));
+    assert_eq!(looked_at.count(), 6);
+}
+
+#[test]
+fn too_few_subjects_and_bad_settings_are_refused_before_any_work() {
+    let dir = tempfile::tempdir().expect("dir");
+    let clips = dir.path().join("clips");
+    write_clips(&clips, 2, 8, Speech::Matching);
+    let out = dir.path().join("out");
+    let few = pretrain(&clips, &out, &config(), OnExisting::Refuse, &mut Silent).map(|_| ()).expect_err("too few");
+    assert!(few.to_string().contains("subject"), "{few}");
+    let mut bad = config();
+    bad.pairs.voiced_share = 1.5;
+    let bad = pretrain(&clips, &out, &bad, OnExisting::Refuse, &mut Silent).map(|_| ()).expect_err("bad setting");
+    assert!(bad.to_string().contains("voiced_share") && bad.to_string().contains("1.5"), "{bad}");
+    assert!(!out.exists() && !dir.path().join("out.partial").exists());
+}
