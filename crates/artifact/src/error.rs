@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 /// A failure to read or write an artifact.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ArtifactError {
     /// The operating system's word on a file.
     #[error("{path}: {source}")]
@@ -14,12 +15,14 @@ pub enum ArtifactError {
         source: std::io::Error,
     },
     /// There is no such folder.
-    #[error("{path}: no such folder; expected a {expected} artifact")]
+    #[error("{path}: no such folder; expected a {expected} artifact{hint}")]
     Missing {
         /// The folder.
         path: PathBuf,
         /// Stage that was expected.
         expected: String,
+        /// What to do instead.
+        hint: &'static str,
     },
     /// A folder that is no artifact.
     #[error("{path}: not an artifact: it has no manifest.json{hint}")]
@@ -60,7 +63,9 @@ pub enum ArtifactError {
         found: String,
     },
     /// The output is there already.
-    #[error("{path}: exists already; --overwrite replaces it")]
+    #[error(
+        "{path}: exists already; --overwrite replaces it, --resume goes on with what is unfinished, or choose another --out"
+    )]
     Exists {
         /// The folder.
         path: PathBuf,
@@ -83,6 +88,12 @@ pub enum ArtifactError {
         /// The artifact.
         path: PathBuf,
     },
+    /// Another process is writing there.
+    #[error("{path}: another run is writing here; wait for it or choose another --out")]
+    Busy {
+        /// The `.partial` folder.
+        path: PathBuf,
+    },
     /// Resume was asked for with other settings.
     #[error("{path}: cannot be resumed: {what} was {found} and is now {expected}; --overwrite starts over")]
     OtherRun {
@@ -98,6 +109,16 @@ pub enum ArtifactError {
 }
 
 impl ArtifactError {
+    /// A file whose `what` is not as it should be.
+    pub(crate) fn damaged(
+        path: impl Into<PathBuf>,
+        what: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Self {
+        Self::Damaged { path: path.into(), what: what.into(), expected: expected.into(), found: found.into() }
+    }
+
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, source }

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::canonical_json;
 use crate::hash::sha256_text;
 
 /// Which stage left an artifact.
@@ -96,7 +97,7 @@ pub struct Manifest {
     pub stage: Stage,
     /// Program version.
     pub version: String,
-    /// The fully resolved config.
+    /// The fully resolved config. It is part of the hash: no path that differs between machines belongs into it.
     pub config: Value,
     /// Seed of everything random.
     pub seed: u64,
@@ -113,13 +114,13 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// SHA-256 over everything but [`RunFacts`], paths of inputs and files without a hash: equal for equal runs.
+    /// SHA-256 over everything but [`RunFacts`], paths of inputs and files without a hash: equal for equal runs,
+    /// wherever they ran.
     pub fn hash(&self) -> String {
         let mut canonical = self.clone();
         canonical.run = RunFacts::default();
         canonical.files.retain(|_, entry| !entry.sha256.is_empty());
         canonical.inputs.iter_mut().for_each(|input| input.path.clear());
-        // serde_json keeps objects sorted by key, so equal manifests are equal texts
-        sha256_text(&serde_json::to_string(&canonical).expect("a manifest is plain data"))
+        sha256_text(&canonical_json(&serde_json::to_value(&canonical).expect("a manifest is plain data")))
     }
 }

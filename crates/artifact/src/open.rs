@@ -1,11 +1,12 @@
 //! Reading an artifact.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
+use crate::ArtifactError;
+use crate::folders::Folders;
 use crate::hash::sha256_file;
 use crate::manifest::{InputRef, Manifest, Stage};
-use crate::ArtifactError;
 
 /// Name of the manifest, written last.
 pub(crate) const MANIFEST: &str = "manifest.json";
@@ -38,18 +39,28 @@ impl Artifact {
 
     pub(crate) fn open_any(path: &Path, expected: &str) -> Result<Self, ArtifactError> {
         if !path.is_dir() {
-            return Err(ArtifactError::Missing { path: path.to_owned(), expected: expected.to_owned() });
+            let (path, expected) = (path.to_owned(), expected.to_owned());
+            let unfinished = Folders::of(&path).is_ok_and(|folders| folders.partial.is_dir());
+            let hint = if unfinished {
+                "; its run was not finished: call its stage again with --resume"
+            } else {
+                ""
+            };
+            return Err(ArtifactError::Missing { path, expected, hint });
         }
         let file = path.join(MANIFEST);
-        let text = match fs::read_to_string(&file) {
+        let text = match fs::read(&file) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(ArtifactError::NoManifest { path: path.to_owned(), hint: hint(path) });
             }
             Err(source) => return Err(ArtifactError::Io { path: file, source }),
         };
-        let manifest = serde_json::from_str(&text)
-            .map_err(|error| ArtifactError::Manifest { path: file, cause: error.to_string() })?;
+        let garbled = |cause| ArtifactError::Manifest { path: file.clone(), cause };
+        let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| garbled(error.to_string()))?;
+        if let Some(name) = manifest.files.keys().find(|name| !lies_inside(name)) {
+            return Err(garbled(format!("expected files inside the artifact, found `{name}`")));
+        }
         Ok(Self { path: path.to_owned(), manifest })
     }
 
@@ -72,14 +83,14 @@ impl Artifact {
     /// Reads every file and compares it with its recorded hash.
     ///
     /// # Errors
-    /// Names the first file that differs.
+    /// Names the first file that is missing or differs.
     pub fn verify(&self) -> Result<(), ArtifactError> {
+        self.check_lengths()?;
         for (name, entry) in self.manifest.files.iter().filter(|(_, entry)| !entry.sha256.is_empty()) {
             let path = self.file(name);
             let found = sha256_file(&path)?;
             if found != entry.sha256 {
-                let (what, expected) = ("SHA-256".to_owned(), entry.sha256.clone());
-                return Err(ArtifactError::Damaged { path, what, expected, found });
+                return Err(ArtifactError::damaged(path, "SHA-256", &entry.sha256, found));
             }
         }
         Ok(())
@@ -95,11 +106,16 @@ impl Artifact {
             };
             let expected = entry.bytes.to_string();
             if found != expected {
-                return Err(ArtifactError::Damaged { path, what: "length in bytes".to_owned(), expected, found });
+                return Err(ArtifactError::damaged(path, "length in bytes", expected, found));
             }
         }
         Ok(())
     }
+}
+
+/// A manifest may come from anywhere; the files it names must not.
+fn lies_inside(name: &str) -> bool {
+    !name.is_empty() && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 fn hint(path: &Path) -> &'static str {

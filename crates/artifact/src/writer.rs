@@ -1,81 +1,78 @@
 //! Writing an artifact: everything goes into `NAME.partial`, the manifest last, then the folder gets its name.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 
+use crate::begin::{BeginFile, VERSION};
+use crate::folders::{BEGIN, Folders, SCRATCH};
 use crate::hash::sha256_file;
 use crate::manifest::{Counts, FileEntry, InputRef, Manifest, RunFacts, Stage, TensorSpec};
 use crate::open::{Artifact, MANIFEST};
-use crate::tensors::write_atomic;
-use crate::ArtifactError;
+use crate::{ArtifactError, Begin, clips, tensors, write_file};
 
 /// What to do where the output is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnExisting {
     /// An error that says how to go on.
     Refuse,
-    /// Go on with an unfinished run of the same settings; start where there is none.
+    /// Go on with an unfinished run of the same version and settings; start where there is none.
     Resume,
     /// Start over; what is there is removed when the new artifact is complete.
     Overwrite,
 }
 
-/// By what a folder is being written: kept in `begin.json`, so that only the same run goes on with it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Begin {
-    /// The stage.
-    pub stage: Stage,
-    /// The fully resolved config.
-    pub config: Value,
-    /// Seed of everything random.
-    pub seed: u64,
-    /// Hashes of the input artifacts.
-    pub inputs: Vec<InputRef>,
-}
-
-const BEGIN: &str = "begin.json";
-/// Folder of what a stage needs to go on with an unfinished run; it is not part of the artifact.
-const SCRATCH: &str = "scratch";
-
 /// An artifact being written.
+///
+/// A stage puts its files into [`dir`](Self::dir); names that end in `.partial` count as half written and never become
+/// part of the artifact.
 #[derive(Debug)]
 pub struct ArtifactWriter {
-    target: PathBuf,
-    partial: PathBuf,
+    folders: Folders,
     begin: Begin,
     resumed: bool,
+    replaces: bool,
     specs: BTreeMap<String, Vec<TensorSpec>>,
     unhashed: Vec<String>,
     /// Hashes that the stage took itself, by file.
     known: BTreeMap<String, String>,
+    _lock: File,
 }
 
 impl ArtifactWriter {
     /// Starts (or goes on with) the artifact `out`.
     ///
     /// # Errors
-    /// When something is at `out` that `existing` does not allow; [`ArtifactError::AlreadyFinished`] when there is
-    /// nothing left to resume.
+    /// When something is at `out` or beside it that `existing` does not allow; [`ArtifactError::AlreadyFinished`] when
+    /// there is nothing left to resume; [`ArtifactError::OtherRun`] when what is there was begun with something else;
+    /// [`ArtifactError::NotOurs`] when it is no artifact; [`ArtifactError::Busy`] when another process writes it.
     pub fn create(out: &Path, begin: Begin, existing: OnExisting) -> Result<Self, ArtifactError> {
-        let target = out.components().collect::<PathBuf>();
-        let mut name = target.file_name().map_or_else(Default::default, ToOwned::to_owned);
-        name.push(".partial");
-        let partial = target.with_file_name(name);
-        let (specs, known) = (BTreeMap::new(), BTreeMap::new());
-        let mut writer =
-            Self { target, partial, begin, resumed: false, specs, unhashed: Vec::new(), known };
-        writer.check_target(existing)?;
-        writer.prepare_partial(existing)?;
-        Ok(writer)
+        let folders = Folders::of(out)?;
+        let earlier = match existing {
+            OnExisting::Refuse => refuse(&folders).map(|()| None),
+            OnExisting::Overwrite => {
+                folders.has_target().and_then(|_| folders.remove_partial()).map(|()| None)
+            }
+            OnExisting::Resume => earlier_run(&folders, &begin),
+        }?;
+        let lock = folders.begin()?;
+        folders.sweep()?;
+        let replaces = earlier.as_ref().map_or(existing == OnExisting::Overwrite, |run| run.replaces);
+        let resumed = earlier.is_some();
+        if !resumed {
+            let file = BeginFile { run: begin.clone(), version: VERSION.to_owned(), replaces };
+            write_file(&folders.partial.join(BEGIN), pretty(&file).as_bytes())?;
+        }
+        let (specs, unhashed, known) = Default::default();
+        Ok(Self { folders, begin, resumed, replaces, specs, unhashed, known, _lock: lock })
     }
 
     /// Where the stage writes its files.
     pub fn dir(&self) -> &Path {
-        &self.partial
+        &self.folders.partial
     }
 
     /// A folder (made here) for what an unfinished run needs to be gone on with; it is removed when the artifact is
@@ -84,7 +81,7 @@ impl ArtifactWriter {
     /// # Errors
     /// When it cannot be made.
     pub fn scratch_dir(&self) -> Result<PathBuf, ArtifactError> {
-        let dir = self.partial.join(SCRATCH);
+        let dir = self.dir().join(SCRATCH);
         fs::create_dir_all(&dir).map_err(ArtifactError::io(&dir))?;
         Ok(dir)
     }
@@ -105,12 +102,14 @@ impl ArtifactWriter {
         self.resumed
     }
 
-    /// Describes the tensors of a file for the manifest.
+    /// Describes the tensors of a file for the manifest. Clips need no description, and weights none either: their
+    /// axes follow from their number.
     pub fn describe(&mut self, file: &str, tensors: Vec<TensorSpec>) {
         self.specs.insert(file.to_owned(), tensors);
     }
 
-    /// Leaves files whose path starts with `prefix` out of the artifact's hash: logs with wall times in them.
+    /// Leaves files whose path (`/` between folders) starts with `prefix` out of the artifact's hash: logs with wall
+    /// times in them.
     pub fn exclude_from_hash(&mut self, prefix: &str) {
         self.unhashed.push(prefix.to_owned());
     }
@@ -118,150 +117,129 @@ impl ArtifactWriter {
     /// Writes the manifest and gives the folder its name.
     ///
     /// # Errors
-    /// When a file cannot be read or written. Then the `.partial` folder is still there.
+    /// When a file cannot be read or written, or its tensors are not those described; when an artifact has come to lie
+    /// at the final place meanwhile. Then the `.partial` folder is still there, to be resumed.
     pub fn finish(self, counts: Counts, details: Value, run: RunFacts) -> Result<Artifact, ArtifactError> {
-        let files = self.files()?;
+        let path = self.folders.target.clone();
+        if self.folders.has_target()? && !self.replaces {
+            return Err(ArtifactError::Exists { path });
+        }
+        self.folders.sweep()?;
+        let files = self.file_entries()?;
         let Begin { stage, config, seed, inputs } = self.begin;
-        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let version = VERSION.to_owned();
         let manifest = Manifest { stage, version, config, seed, inputs, files, counts, details, run };
-        let text = pretty(&manifest);
-        write_atomic(&self.partial.join(MANIFEST), text.as_bytes())?;
+        write_file(&self.folders.partial.join(MANIFEST), pretty(&manifest).as_bytes())?;
         // not before the manifest is on disk: a run that is stopped while it hashes can be gone on with
-        remove_dir_if_any(&self.partial.join(SCRATCH))?;
-        remove_file_if_any(&self.partial.join(BEGIN))?;
-        if self.target.exists() {
-            let mut old = self.partial.clone().into_os_string();
-            old.push(".old");
-            let old = PathBuf::from(old);
-            remove_dir_if_any(&old)?;
-            fs::rename(&self.target, &old).map_err(ArtifactError::io(&self.target))?;
-            fs::rename(&self.partial, &self.target).map_err(ArtifactError::io(&self.target))?;
-            remove_dir_if_any(&old)?;
-        } else {
-            fs::rename(&self.partial, &self.target).map_err(ArtifactError::io(&self.target))?;
-        }
-        Ok(Artifact { path: self.target, manifest })
+        self.folders.promote()?;
+        Ok(Artifact { path, manifest })
     }
 
-    fn check_target(&self, existing: OnExisting) -> Result<(), ArtifactError> {
-        if !self.target.exists() {
-            return Ok(());
+    fn file_entries(&self) -> Result<BTreeMap<String, FileEntry>, ArtifactError> {
+        let files = self.folders.files()?;
+        if let Some(absent) = self.specs.keys().find(|name| !files.contains(name)) {
+            return Err(ArtifactError::damaged(
+                self.dir().join(absent),
+                "file",
+                "one, as it was described",
+                "none",
+            ));
         }
-        let path = self.target.clone();
-        // whatever else lies there is the user's: --overwrite must not remove a folder of scans by a slip
-        let ours = self.target.join(MANIFEST).is_file();
-        let empty = fs::read_dir(&self.target).is_ok_and(|mut entries| entries.next().is_none());
-        if empty {
-            return fs::remove_dir(&self.target).map_err(ArtifactError::io(&self.target));
-        }
-        if !ours {
-            return Err(ArtifactError::NotOurs { path });
-        }
-        match existing {
-            OnExisting::Refuse => Err(ArtifactError::Exists { path }),
-            OnExisting::Resume => Err(ArtifactError::AlreadyFinished { path }),
-            OnExisting::Overwrite => Ok(()),
-        }
+        files.into_iter().map(|name| self.file_entry(&name).map(|entry| (name, entry))).collect()
     }
 
-    fn prepare_partial(&mut self, existing: OnExisting) -> Result<(), ArtifactError> {
-        let begin_file = self.partial.join(BEGIN);
-        if self.partial.exists() {
-            match existing {
-                OnExisting::Refuse => return Err(ArtifactError::Unfinished { path: self.partial.clone() }),
-                OnExisting::Resume if begin_file.is_file() => {
-                    self.check_same_run(&begin_file)?;
-                    remove_file_if_any(&self.partial.join(MANIFEST))?;
-                    self.resumed = true;
-                    return Ok(());
-                }
-                // no begin.json: killed before the first file, or while the manifest was being written
-                OnExisting::Resume | OnExisting::Overwrite => remove_dir_if_any(&self.partial)?,
-            }
-        }
-        fs::create_dir_all(&self.partial).map_err(ArtifactError::io(&self.partial))?;
-        write_atomic(&begin_file, pretty(&self.begin).as_bytes())
+    fn file_entry(&self, name: &str) -> Result<FileEntry, ArtifactError> {
+        let path = self.dir().join(name);
+        let file = File::open(&path).map_err(ArtifactError::io(&path))?;
+        // the manifest must not reach the disk before what it vouches for
+        file.sync_all().map_err(ArtifactError::io(&path))?;
+        let bytes = file.metadata().map_err(ArtifactError::io(&path))?.len();
+        let sha256 = match self.known.get(name) {
+            _ if self.unhashed.iter().any(|prefix| name.starts_with(prefix)) => String::new(),
+            Some(known) => known.clone(),
+            None => sha256_file(&path)?,
+        };
+        let tensors =
+            if name.ends_with(".safetensors") { self.specs_of(name, &file, &path)? } else { Vec::new() };
+        Ok(FileEntry { bytes, sha256, tensors })
     }
 
-    fn check_same_run(&self, begin_file: &Path) -> Result<(), ArtifactError> {
-        let text = fs::read_to_string(begin_file).map_err(ArtifactError::io(begin_file))?;
-        let then: Begin = serde_json::from_str(&text)
-            .map_err(|error| ArtifactError::Manifest { path: begin_file.to_owned(), cause: error.to_string() })?;
-        let differs = first_difference("", &comparable(&then), &comparable(&self.begin));
-        differs.map_or(Ok(()), |(what, found, expected)| {
-            Err(ArtifactError::OtherRun { path: self.partial.clone(), what, expected, found })
-        })
-    }
-
-    fn files(&self) -> Result<BTreeMap<String, FileEntry>, ArtifactError> {
-        let mut files = BTreeMap::new();
-        for path in files_below(&self.partial)? {
-            let inside = path.strip_prefix(&self.partial).unwrap_or(&path);
-            if inside.starts_with(SCRATCH) || inside == Path::new(BEGIN) {
-                continue;
-            }
-            let name = inside.to_string_lossy().into_owned();
-            let bytes = fs::metadata(&path).map_err(ArtifactError::io(&path))?.len();
-            let hashed = !self.unhashed.iter().any(|prefix| name.starts_with(prefix));
-            let sha256 = match self.known.get(&name) {
-                _ if !hashed => String::new(),
-                Some(known) => known.clone(),
-                None => sha256_file(&path)?,
-            };
-            let tensors = self.specs.get(&name).cloned().unwrap_or_default();
-            files.insert(name, FileEntry { bytes, sha256, tensors });
+    /// What the stage said of the file's tensors, held to what is in it; else what follows from their names or number.
+    fn specs_of(&self, name: &str, file: &File, path: &Path) -> Result<Vec<TensorSpec>, ArtifactError> {
+        let in_clips = self.begin.stage == Stage::Clips;
+        let found = tensors::specs(file, path, |name| if in_clips { clips::meaning(name) } else { None })?;
+        let Some(said) = self.specs.get(name) else { return Ok(found) };
+        let shape = |spec: &TensorSpec| {
+            let lengths = spec.axes.iter().map(|(_, length)| *length).collect::<Vec<_>>();
+            format!("`{}` {} {lengths:?}", spec.name, spec.dtype)
+        };
+        let list = |specs: &[TensorSpec]| {
+            let mut shapes = specs.iter().map(shape).collect::<Vec<_>>();
+            shapes.sort();
+            shapes
+        };
+        let (expected, found) = (list(said), list(&found));
+        if expected == found {
+            return Ok(said.clone());
         }
-        Ok(files)
+        let only = |a: &[String], b: &[String]| {
+            let only = a.iter().filter(|shape| !b.contains(shape)).cloned().collect::<Vec<_>>();
+            if only.is_empty() { "nothing else".to_owned() } else { only.join(", ") }
+        };
+        Err(ArtifactError::damaged(
+            path,
+            "tensors as described",
+            only(&expected, &found),
+            only(&found, &expected),
+        ))
     }
+}
+
+fn refuse(folders: &Folders) -> Result<(), ArtifactError> {
+    if folders.has_target()? {
+        return Err(ArtifactError::Exists { path: folders.target.clone() });
+    }
+    match folders.has_partial()? {
+        true => Err(ArtifactError::Unfinished { path: folders.partial.clone() }),
+        false => Ok(()),
+    }
+}
+
+/// The unfinished run to go on with; none where there is nothing.
+fn earlier_run(folders: &Folders, asked: &Begin) -> Result<Option<BeginFile>, ArtifactError> {
+    if !folders.has_partial()? {
+        return match folders.has_target()? {
+            true => Err(finished_before(&folders.target, asked)?),
+            false => Ok(None),
+        };
+    }
+    let _lock = folders.lock()?;
+    if folders.partial.join(MANIFEST).is_file() {
+        // killed between the manifest and the folder's name: only that is left to do
+        finished_before(&folders.partial, asked)?;
+        folders.promote()?;
+        return Err(ArtifactError::AlreadyFinished { path: folders.target.clone() });
+    }
+    let path = folders.partial.join(BEGIN);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = fs::read(&path).map_err(ArtifactError::io(&path))?;
+    let begin: BeginFile = serde_json::from_slice(&text)
+        .map_err(|error| ArtifactError::Manifest { path, cause: error.to_string() })?;
+    begin.check_same(asked, &folders.partial)?;
+    Ok(Some(begin))
+}
+
+/// `Ok` with the error that says the finished run at `path` is the one asked for; `Err` where it is another.
+fn finished_before(path: &Path, asked: &Begin) -> Result<ArtifactError, ArtifactError> {
+    let manifest = Artifact::open_any(path, &asked.stage.to_string())?.manifest;
+    BeginFile::of_manifest(&manifest, asked).check_same(asked, path)?;
+    Ok(ArtifactError::AlreadyFinished { path: path.to_owned() })
 }
 
 fn pretty(value: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(value).expect("plain data");
     text.push('\n');
     text
-}
-
-/// A begin without the paths of its inputs: an artifact that was moved is still the same.
-fn comparable(begin: &Begin) -> Value {
-    let mut begin = begin.clone();
-    begin.inputs.iter_mut().for_each(|input| input.path.clear());
-    serde_json::to_value(begin).expect("plain data")
-}
-
-/// The first key whose values differ: its path, the value in `a` and the value in `b`.
-fn first_difference(at: &str, a: &Value, b: &Value) -> Option<(String, String, String)> {
-    if let (Value::Object(a), Value::Object(b)) = (a, b) {
-        let keys: std::collections::BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-        return keys.into_iter().find_map(|key| {
-            let path = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
-            let of = |map: &serde_json::Map<String, Value>| map.get(key).cloned().unwrap_or(Value::Null);
-            first_difference(&path, &of(a), &of(b))
-        });
-    }
-    (a != b).then(|| (at.to_owned(), a.to_string(), b.to_string()))
-}
-
-fn files_below(dir: &Path) -> Result<Vec<PathBuf>, ArtifactError> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(dir).map_err(ArtifactError::io(dir))? {
-        let path = entry.map_err(ArtifactError::io(dir))?.path();
-        if path.is_dir() {
-            files.extend(files_below(&path)?);
-        } else {
-            files.push(path);
-        }
-    }
-    Ok(files)
-}
-
-fn remove_dir_if_any(path: &Path) -> Result<(), ArtifactError> {
-    ignore_missing(fs::remove_dir_all(path)).map_err(ArtifactError::io(path))
-}
-
-fn remove_file_if_any(path: &Path) -> Result<(), ArtifactError> {
-    ignore_missing(fs::remove_file(path)).map_err(ArtifactError::io(path))
-}
-
-fn ignore_missing(result: std::io::Result<()>) -> std::io::Result<()> {
-    result.or_else(|error| if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }

@@ -103,12 +103,17 @@ impl ClipsArtifact {
     /// Opens a clips artifact.
     ///
     /// # Errors
-    /// As [`Artifact::open`], and when the details are not those of clips.
+    /// As [`Artifact::open`], and when the details are not those of clips or name a file that the manifest does not.
     pub fn open(path: &Path) -> Result<Self, ArtifactError> {
         let artifact = Artifact::open(path, Stage::Clips)?;
-        let details = serde_json::from_value(artifact.manifest.details.clone()).map_err(|error| {
-            ArtifactError::Manifest { path: artifact.file("manifest.json"), cause: format!("details: {error}") }
-        })?;
+        let garbled = |cause| ArtifactError::Manifest { path: artifact.file("manifest.json"), cause };
+        let details: ClipsDetails = serde_json::from_value(artifact.manifest.details.clone())
+            .map_err(|error| garbled(format!("details: {error}")))?;
+        let files = &artifact.manifest.files;
+        if let Some(clip) = details.recordings.iter().find(|clip| !files.contains_key(&clip.file)) {
+            let (recording, file) = (&clip.recording, &clip.file);
+            return Err(garbled(format!("recording `{recording}`: expected its file `{file}`, found none")));
+        }
         Ok(Self { artifact, details })
     }
 
@@ -117,7 +122,24 @@ impl ClipsArtifact {
     /// # Errors
     /// When its file is not as the details say.
     pub fn reader(&self, index: usize) -> Result<ClipReader, ArtifactError> {
-        let header = &self.details.recordings[index];
-        ClipReader::open(&self.artifact.file(&header.file), self.details.spectrogram.hop_secs)
+        let (details, header) = (&self.details, &self.details.recordings[index]);
+        let clip = ClipReader::open(&self.artifact.file(&header.file), details.spectrogram.hop_secs)?;
+        let bands =
+            if clip.mel_frames() == 0 { clip.n_bands() } else { details.spectrogram.n_bands as usize };
+        let expected = [
+            header.frames as usize,
+            details.height as usize,
+            details.width as usize,
+            header.rows as usize,
+            bands,
+        ];
+        let found = [clip.frames(), clip.height(), clip.width(), clip.mel_frames(), clip.n_bands()];
+        if found != expected {
+            let text =
+                |[f, h, w, t, b]: [usize; 5]| format!("{f} frames of {h} x {w}, {t} rows of {b} bands");
+            let path = self.artifact.file(&header.file);
+            return Err(ArtifactError::damaged(path, "tensors by the manifest", text(expected), text(found)));
+        }
+        Ok(clip)
     }
 }

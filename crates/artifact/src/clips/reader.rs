@@ -9,13 +9,15 @@ use std::path::{Path, PathBuf};
 use half::f16;
 use safetensors::Dtype;
 
-use crate::tensors::read_header;
 use crate::ArtifactError;
+use crate::tensors::read_header;
 
 /// A recording's clip. What lies in memory is its header and its frame times.
-#[derive(Debug)]
+///
+/// The file is opened for each read: a study of thousands of recordings needs no more file handles than readers at
+/// work.
+#[derive(Clone, Debug)]
 pub struct ClipReader {
-    file: File,
     path: PathBuf,
     starts: BTreeMap<&'static str, u64>,
     frames: usize,
@@ -57,17 +59,23 @@ impl ClipReader {
         let voice = shape("voice", Dtype::F16, 1)?;
         let gaze = shape("gaze", Dtype::F32, 2)?;
         let plane = shape("plane", Dtype::I16, 1)?;
-        let agree = secs[0] == frames[0] && plane[0] == frames[0] && voice[0] == mel[0] && gaze[1] == 3;
+        let agree = secs[0] == frames[0]
+            && plane[0] == frames[0]
+            && voice[0] == mel[0]
+            && gaze[1] == 3
+            && frames[0] > 0;
         if !agree {
             return Err(ArtifactError::Damaged {
                 path: path.to_owned(),
                 what: "lengths of the tensors".to_owned(),
-                expected: "one time and label to a frame, one voice value to a row".to_owned(),
-                found: format!("{} frames, {} times, {} labels, {} rows, {} voice values", frames[0], secs[0], plane[0], mel[0], voice[0]),
+                expected: "at least one frame, a time and a label to each, a voice value to a row".to_owned(),
+                found: format!(
+                    "{} frames, {} times, {} labels, {} rows, {} voice values",
+                    frames[0], secs[0], plane[0], mel[0], voice[0]
+                ),
             });
         }
         let mut clip = Self {
-            file,
             path: path.to_owned(),
             starts,
             frames: frames[0],
@@ -79,7 +87,9 @@ impl ClipReader {
             first_secs: 0.0,
             hop_secs,
         };
-        clip.first_secs = clip.frame_secs()?.first().copied().unwrap_or(0.0);
+        let mut first_secs = [0; 8];
+        clip.read("frame_secs", 0, &mut first_secs)?;
+        clip.first_secs = f64::from_le_bytes(first_secs);
         Ok(clip)
     }
 
@@ -138,7 +148,11 @@ impl ClipReader {
     /// # Errors
     /// When the file cannot be read.
     pub fn read_mel(&self, rows: Range<usize>, values: &mut [f16]) -> Result<(), ArtifactError> {
-        assert!(rows.end <= self.rows && values.len() == rows.len() * self.bands, "rows {rows:?} of {}", self.rows);
+        assert!(
+            rows.end <= self.rows && values.len() == rows.len() * self.bands,
+            "rows {rows:?} of {}",
+            self.rows
+        );
         let mut bytes = vec![0; 2 * values.len()];
         self.read("log_mel", 2 * rows.start * self.bands, &mut bytes)?;
         for (value, pair) in values.iter_mut().zip(bytes.chunks_exact(2)) {
@@ -193,8 +207,7 @@ impl ClipReader {
     }
 
     fn read(&self, name: &'static str, offset: usize, bytes: &mut [u8]) -> Result<(), ArtifactError> {
-        self.file
-            .read_exact_at(bytes, self.starts[name] + offset as u64)
-            .map_err(ArtifactError::io(&self.path))
+        let file = File::open(&self.path).map_err(ArtifactError::io(&self.path))?;
+        file.read_exact_at(bytes, self.starts[name] + offset as u64).map_err(ArtifactError::io(&self.path))
     }
 }

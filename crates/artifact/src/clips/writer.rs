@@ -12,6 +12,7 @@ use half::f16;
 use serde_json::{Map, Value, json};
 
 use crate::ArtifactError;
+use crate::tensors::{rename, unfinished_name};
 
 /// Room for the header with its length. Ours takes some 500 bytes.
 const HEADER_BYTES: u64 = 4096;
@@ -32,9 +33,7 @@ impl ClipWriter {
     /// # Errors
     /// When it cannot be written.
     pub fn create(path: &Path, height: usize, width: usize) -> Result<Self, ArtifactError> {
-        let mut unfinished = path.as_os_str().to_owned();
-        unfinished.push(".partial");
-        let unfinished = PathBuf::from(unfinished);
+        let unfinished = unfinished_name(path);
         let file = File::create(&unfinished).map_err(ArtifactError::io(&unfinished))?;
         let mut file = BufWriter::with_capacity(1 << 20, file);
         file.write_all(&[b' '; HEADER_BYTES as usize]).map_err(ArtifactError::io(&unfinished))?;
@@ -44,9 +43,15 @@ impl ClipWriter {
     /// Appends a frame of `height * width` grey values at `time_secs`.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the time is not finite or lies before that of the frame before; when it cannot be written.
     pub fn push_frame(&mut self, grey: &[u8], time_secs: f64) -> Result<(), ArtifactError> {
         assert_eq!(grey.len(), self.height * self.width, "a frame of another size");
+        let before = self.frame_secs.last().copied().unwrap_or(f64::MIN);
+        if !time_secs.is_finite() || time_secs < before {
+            let what = format!("time of frame {}", self.frame_secs.len());
+            let expected = format!("a number of seconds of at least {before}");
+            return Err(ArtifactError::damaged(&self.path, what, expected, time_secs.to_string()));
+        }
         self.frame_secs.push(time_secs);
         self.file.write_all(grey).map_err(ArtifactError::io(&self.unfinished))
     }
@@ -60,7 +65,7 @@ impl ClipWriter {
     /// `plane` has one value to a frame.
     ///
     /// # Errors
-    /// When `log_mel` ends early or the file cannot be written.
+    /// When there is no frame, `log_mel` ends early or the file cannot be written.
     pub fn finish(
         mut self,
         log_mel: impl Read,
@@ -71,6 +76,9 @@ impl ClipWriter {
     ) -> Result<(), ArtifactError> {
         assert_eq!(plane.len(), self.frame_secs.len(), "one label to a frame");
         let (frames, rows) = (self.frame_secs.len(), voice.len());
+        if frames == 0 {
+            return Err(ArtifactError::damaged(&self.path, "frames", "at least one", "none"));
+        }
         let mut header = Header::default();
         header.add("frames", "U8", &[frames, self.height, self.width], frames * self.height * self.width);
         header.add("frame_secs", "F64", &[frames], 8 * frames);
@@ -80,7 +88,7 @@ impl ClipWriter {
         header.add("plane", "I16", &[frames], 2 * frames);
         self.write_tail(log_mel, bands, voice, gaze, plane, &header.text())
             .map_err(ArtifactError::io(&self.unfinished))?;
-        fs::rename(&self.unfinished, &self.path).map_err(ArtifactError::io(&self.path))
+        rename(&self.unfinished, &self.path)
     }
 
     fn write_tail(
@@ -128,7 +136,8 @@ impl Header {
     fn add(&mut self, name: &str, dtype: &str, shape: &[usize], bytes: usize) {
         let offsets = [self.end, self.end + bytes];
         self.end += bytes;
-        self.tensors.insert(name.to_owned(), json!({"dtype": dtype, "shape": shape, "data_offsets": offsets}));
+        self.tensors
+            .insert(name.to_owned(), json!({"dtype": dtype, "shape": shape, "data_offsets": offsets}));
     }
 
     /// Length and text, padded to the room that was kept.
