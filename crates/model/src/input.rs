@@ -29,7 +29,7 @@ pub fn standardise_frame(grey: &mut [f32]) {
 /// When the length of `grey` is not a multiple of `height * width`.
 pub fn frames(mut grey: Vec<f32>, height: usize, width: usize, device: &Device) -> Result<Tensor> {
     let area = height * width;
-    if area == 0 || grey.len() % area != 0 {
+    if area == 0 || !grey.len().is_multiple_of(area) {
         candle_core::bail!("frames: {} values are no whole number of {height}x{width} frames", grey.len());
     }
     grey.chunks_exact_mut(area).for_each(standardise_frame);
@@ -47,7 +47,7 @@ pub fn frames(mut grey: Vec<f32>, height: usize, width: usize, device: &Device) 
 /// When the length of `rows` is not a multiple of `time * bands`.
 pub fn speech(rows: Vec<f32>, time: usize, bands: usize, device: &Device) -> Result<Tensor> {
     let area = time * bands;
-    if area == 0 || rows.len() % area != 0 {
+    if area == 0 || !rows.len().is_multiple_of(area) {
         candle_core::bail!("speech: {} values are no whole number of {time}x{bands} windows", rows.len());
     }
     let count = rows.len() / area;

@@ -1,4 +1,4 @@
-"""Features of timm's nets in evaluation mode, for ../encoder_eval.rs. Run: python encoder_eval.py
+"""Features of timm's nets in evaluation mode, for ../model/encoder_eval.rs. Run: python encoder_eval.py
 
 Weights and inputs come from fill.py; float64, stored as float32. Of every stage's map SLICE values are kept.
 timm in float32 is within 6e-7 (relative to the largest value of a map) of these; the script checks 2e-6.

@@ -1,4 +1,4 @@
-"""Gradients of timm's nets in training mode, float64, for ../encoder_train.rs. Run: python encoder_train.py
+"""Gradients of timm's nets in training mode, float64, for ../model/encoder_train.rs. Run: python encoder_train.py
 
 Weights, input and the loss' coefficients come from fill.py:
 loss = sum(pooled * u("probe.pooled")) + sum over stages k of mean(stage_k * u("probe.stage{k}")).

@@ -1,6 +1,6 @@
 """Weights and inputs from a closed formula of name and index, so that no golden file holds a network.
 
-The same formula is in ../support/fill.rs. Value i of the tensor NAME is scaled from
+The same formula is in ../model/support/fill.rs. Value i of the tensor NAME is scaled from
 u(NAME, i) = 2 * (splitmix64(fnv1a64(NAME) + (i + 1) * GAMMA) >> 11) / 2^53 - 1, uniform in [-1, 1):
 weights of convolutions and linear layers by sqrt(6 / fan_in) (He's variance); running variances around the
 1.5 that such weights give, so that activations stay near 1 through all blocks as they do in a trained network;

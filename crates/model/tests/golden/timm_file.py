@@ -1,4 +1,4 @@
-"""A checkpoint as timm's users have them, and its features, for ../timm_file.rs. Run: python timm_file.py
+"""A checkpoint as timm's users have them, and its features, for ../model/timm_file.rs. Run: python timm_file.py
 
 The tiny net with a classifier, torch's own seeded initialisation, running statistics moved by three training-mode
 batches, written by safetensors without any change of name.

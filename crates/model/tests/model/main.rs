@@ -5,6 +5,7 @@ mod encoder_eval;
 mod encoder_train;
 mod every_parameter_learns;
 mod faults;
+mod heads;
 mod sizes;
 mod support;
 mod timm_file;
