@@ -3,7 +3,7 @@
 //! `similarity` is a square matrix of `count` queries (rows) by `count` candidates (columns), row after row, higher
 //! meaning more alike; query i belongs to candidate i. A candidate that ties with the partner counts as half before
 //! it, so that embeddings which are all equal score at chance and not at 1. A similarity that is not a number is
-//! never alike.
+//! never alike. The other direction (candidates as queries) is the transposed matrix.
 
 /// Share of queries whose partner is among the `k` most similar candidates, 0 to 1; a tie at the border counts by the
 /// chance of falling inside. Chance level: `k / count`.
@@ -30,10 +30,15 @@ pub fn retrieval_auc(similarity: &[f32], count: usize) -> f64 {
 }
 
 fn mean_over_queries(similarity: &[f32], count: usize, score: impl Fn(usize, usize) -> f64) -> f64 {
-    assert!(count > 0 && similarity.len() == count * count, "{} similarities of {count} pairs", similarity.len());
+    assert!(
+        count > 0 && similarity.len() == count * count,
+        "{} similarities of {count} pairs",
+        similarity.len()
+    );
     let of_query = |(query, row): (usize, &[f32])| {
         let own = row[query];
-        let others = || row.iter().enumerate().filter(move |(candidate, _)| *candidate != query).map(|(_, s)| *s);
+        let others =
+            || row.iter().enumerate().filter(move |(candidate, _)| *candidate != query).map(|(_, s)| *s);
         if own.is_nan() {
             return score(count - 1, 0);
         }
@@ -42,25 +47,6 @@ fn mean_over_queries(similarity: &[f32], count: usize, score: impl Fn(usize, usi
         score(before, tied)
     };
     similarity.chunks_exact(count).enumerate().map(of_query).sum::<f64>() / count as f64
-}
-
-/// How spread out embeddings are: one minus the length of their mean over the mean of their lengths. 0: all point the
-/// same way (collapsed); near 1: they point everywhere.
-///
-/// `embeddings` holds rows of `width` values. No rows, or rows of zeros only, give 0.
-///
-/// # Panics
-/// When `embeddings` is no whole number of rows.
-pub fn embedding_spread(embeddings: &[f32], width: usize) -> f64 {
-    assert!(width > 0 && embeddings.len() % width == 0, "{} values in rows of {width}", embeddings.len());
-    let length = |row: &[f64]| row.iter().map(|v| v * v).sum::<f64>().sqrt();
-    let (mut sum, mut lengths) = (vec![0.0; width], 0.0);
-    for row in embeddings.chunks_exact(width) {
-        let row: Vec<f64> = row.iter().map(|&value| f64::from(value)).collect();
-        lengths += length(&row);
-        sum.iter_mut().zip(&row).for_each(|(sum, value)| *sum += value);
-    }
-    if lengths > 0.0 { 1.0 - length(&sum) / lengths } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -85,13 +71,5 @@ mod tests {
         }
         assert!((retrieval_auc(&same, 5) - 0.5).abs() < 1e-12);
         assert_eq!(recall_at_k(&[f32::NAN; 25], 5, 1), 0.0);
-    }
-
-    #[test]
-    fn spread_tells_collapse_from_all_directions() {
-        assert!(embedding_spread(&[1.0, 0.0, 2.0, 0.0, 0.5, 0.0], 2).abs() < 1e-12);
-        assert!((embedding_spread(&[1.0, 0.0, -1.0, 0.0, 0.0, 1.0, 0.0, -1.0], 2) - 1.0).abs() < 1e-12);
-        assert_eq!(embedding_spread(&[0.0; 6], 3), 0.0);
-        assert_eq!(embedding_spread(&[], 3), 0.0);
     }
 }
