@@ -1,1 +1,32 @@
-//! sonovox-simulate
+//! Stage 0: virtual narrated ultrasound scans with known truth, written as a study folder.
+//!
+//! [`run`] takes a [`SimulateConfig`] and leaves a folder that `sonovox_study::Study::open` reads: MP4 videos with
+//! sound, gaze and plane tables, and `truth.json` with what a real study would not know (evaluation only).
+//!
+//! The parts, each behind its own small interface so that it can be made more real without the others:
+//! - [`anatomy`]: the body of a subject and what the scan plane cuts out of it ([`anatomy::World::cut`]).
+//! - [`probe`]: how the probe is moved, and thereby which plane is on the screen when.
+//! - [`image`]: tissue to a frame of the machine's screen ([`image::Imager::frame`]).
+//! - [`speech`]: who says what when ([`speech::Script`]), in which voice, and how the room sounds.
+//! - [`gaze`]: where the sonographer looks.
+//! - `recording` and `writer`: one recording put together; the folder on disk.
+//!
+//! It is a first version: flat drawings in a row, not a fetus. Nothing clinical follows from it.
+
+pub mod anatomy;
+mod config;
+mod error;
+pub mod gaze;
+pub mod geometry;
+pub mod image;
+pub mod probe;
+mod recording;
+pub mod rng;
+mod run;
+pub mod speech;
+mod truth;
+mod writer;
+
+pub use config::{GazeConfig, LagConfig, Narration, SimulateConfig, SpeechConfig, VideoConfig};
+pub use error::SimulateError;
+pub use run::{SimulateSummary, run};

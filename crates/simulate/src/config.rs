@@ -1,0 +1,300 @@
+//! What a simulated study is to be: every choice with its default and its limits.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::SimulateError;
+use crate::anatomy::{PLANE_NAMES, plane_index};
+
+/// A simulated study. Unknown keys are refused; what is left out takes its default.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SimulateConfig {
+    /// name of the study
+    pub name: String,
+    /// everything random follows from it
+    pub seed: u64,
+    /// recordings; every one visits all planes
+    pub recordings: usize,
+    /// subjects; each is scanned in one recording at least
+    pub subjects: usize,
+    /// people who scan and speak; each does several recordings where there are enough
+    pub sonographers: usize,
+    /// length of a recording
+    pub seconds: f64,
+    /// planes to visit, out of [`PLANE_NAMES`]; `background` is added
+    pub planes: Vec<String>,
+    /// share of the time off any plane, 0.1 to 0.9
+    pub background_share: f64,
+    /// usual time on a plane before moving on
+    pub hold_secs: f64,
+    /// the picture
+    pub video: VideoConfig,
+    /// what is said and how it sounds
+    pub speech: SpeechConfig,
+    /// the eye tracker
+    pub gaze: GazeConfig,
+}
+
+/// Size and rate of the picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct VideoConfig {
+    /// pixels, even
+    pub width: u32,
+    /// pixels, even
+    pub height: u32,
+    /// frames a second
+    pub fps: u32,
+}
+
+/// What the words are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Narration {
+    /// the plane on the screen
+    Matched,
+    /// a plane drawn at random, with the same voices, times and loudness: the control
+    Scrambled,
+}
+
+/// What is said, when, and how loud.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SpeechConfig {
+    /// matched or scrambled
+    pub narration: Narration,
+    /// chance that a visit to a plane is spoken of
+    pub mention_share: f64,
+    /// share of the recording without speech, 0 to 1; reached as far as the phrases fit
+    pub silence_share: f64,
+    /// share of the spoken time that has nothing to do with the picture
+    pub chat_share: f64,
+    /// when a plane is spoken of
+    pub lag: LagConfig,
+    /// speech over room noise (both RMS, speech while it lasts), dB
+    pub speech_to_noise_db: f64,
+    /// level of the speech while it lasts, dB of full scale (RMS)
+    pub level_dbfs: f64,
+    /// beeps of the machine
+    pub beeps_per_minute: f64,
+    /// the speech synthesiser
+    pub espeak: PathBuf,
+    /// CSV of phrases (`label,text`) instead of the built-in one
+    pub phrases: Option<PathBuf>,
+}
+
+/// From finding a plane to speaking of it: uniform between two ends; some speak before they have it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LagConfig {
+    /// shortest lag
+    pub min_secs: f64,
+    /// longest lag
+    pub max_secs: f64,
+    /// share of the mentions that come before the plane is found
+    pub early_share: f64,
+    /// how much before, at most
+    pub early_max_secs: f64,
+}
+
+/// The eye tracker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GazeConfig {
+    /// samples a second
+    pub rate_hz: f64,
+    /// scatter of a sample about the point looked at, standard deviation, share of the frame's width
+    pub noise: f64,
+    /// blinks
+    pub blinks_per_minute: f64,
+}
+
+impl Default for SimulateConfig {
+    fn default() -> Self {
+        Self {
+            name: "simulated".to_owned(),
+            seed: 1,
+            recordings: 24,
+            subjects: 12,
+            sonographers: 4,
+            seconds: 40.0,
+            planes: PLANE_NAMES[..4].iter().map(ToString::to_string).collect(),
+            background_share: 0.4,
+            hold_secs: 5.0,
+            video: VideoConfig::default(),
+            speech: SpeechConfig::default(),
+            gaze: GazeConfig::default(),
+        }
+    }
+}
+
+impl Default for VideoConfig {
+    fn default() -> Self {
+        Self { width: 400, height: 300, fps: 15 }
+    }
+}
+
+impl Default for SpeechConfig {
+    fn default() -> Self {
+        Self {
+            narration: Narration::Matched,
+            mention_share: 0.9,
+            silence_share: 0.5,
+            chat_share: 0.33,
+            lag: LagConfig::default(),
+            speech_to_noise_db: 22.0,
+            level_dbfs: -24.0,
+            beeps_per_minute: 4.0,
+            espeak: PathBuf::from("espeak-ng"),
+            phrases: None,
+        }
+    }
+}
+
+impl Default for LagConfig {
+    fn default() -> Self {
+        Self { min_secs: 0.0, max_secs: 3.0, early_share: 0.15, early_max_secs: 1.5 }
+    }
+}
+
+impl Default for GazeConfig {
+    /// Noise of 0.006 of the width: about 0.2 degrees on a screen that fills 35 degrees.
+    fn default() -> Self {
+        Self { rate_hz: 90.0, noise: 0.006, blinks_per_minute: 12.0 }
+    }
+}
+
+/// Shortest time for a visit to a plane and the way to it.
+const VISIT_MIN_SECS: f64 = 2.0;
+
+impl SimulateConfig {
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// The first key that is out of its limits, with what was expected and what was found.
+    pub fn check(&self) -> Result<(), SimulateError> {
+        whole("recordings", self.recordings, 1)?;
+        whole("subjects", self.subjects, 1)?;
+        whole("sonographers", self.sonographers, 1)?;
+        if self.subjects > self.recordings {
+            return Err(bad(
+                "subjects",
+                format!("at most the {} recordings", self.recordings),
+                self.subjects,
+            ));
+        }
+        self.plane_indices()?;
+        let least = VISIT_MIN_SECS * (self.planes.len() + 1) as f64;
+        limits("seconds", self.seconds, least, 36_000.0)?;
+        limits("background_share", self.background_share, 0.1, 0.9)?;
+        limits("hold_secs", self.hold_secs, 1.0, 600.0)?;
+        self.video.check()?;
+        self.speech.check()?;
+        limits("gaze.rate_hz", self.gaze.rate_hz, 10.0, 2000.0)?;
+        limits("gaze.noise", self.gaze.noise, 0.0, 0.1)?;
+        limits("gaze.blinks_per_minute", self.gaze.blinks_per_minute, 0.0, 60.0)
+    }
+
+    /// Indices of the planes into [`PLANE_NAMES`].
+    ///
+    /// # Errors
+    /// No plane, a plane listed twice, a plane that cannot be drawn.
+    pub fn plane_indices(&self) -> Result<Vec<usize>, SimulateError> {
+        let known = || format!("one or more of {}", PLANE_NAMES.join(", "));
+        if self.planes.is_empty() {
+            return Err(bad("planes", known(), "an empty list"));
+        }
+        let mut indices = Vec::new();
+        for name in &self.planes {
+            let index = plane_index(name).ok_or_else(|| bad("planes", known(), name))?;
+            if indices.contains(&index) {
+                return Err(bad("planes", "every plane once".to_owned(), format!("{name} twice")));
+            }
+            indices.push(index);
+        }
+        Ok(indices)
+    }
+
+    /// Frames of a recording.
+    pub fn frames(&self) -> usize {
+        (self.seconds * f64::from(self.video.fps)).round() as usize
+    }
+}
+
+impl VideoConfig {
+    fn check(&self) -> Result<(), SimulateError> {
+        for (key, value) in [("video.width", self.width), ("video.height", self.height)] {
+            if !(160..=4096).contains(&value) || value % 2 != 0 {
+                return Err(bad(key, "an even number of pixels of 160 to 4096".to_owned(), value));
+            }
+        }
+        if !(1..=120).contains(&self.fps) {
+            return Err(bad("video.fps", "1 to 120 frames a second".to_owned(), self.fps));
+        }
+        Ok(())
+    }
+}
+
+impl SpeechConfig {
+    fn check(&self) -> Result<(), SimulateError> {
+        limits("speech.mention_share", self.mention_share, 0.0, 1.0)?;
+        limits("speech.silence_share", self.silence_share, 0.0, 1.0)?;
+        limits("speech.chat_share", self.chat_share, 0.0, 1.0)?;
+        limits("speech.speech_to_noise_db", self.speech_to_noise_db, -10.0, 80.0)?;
+        limits("speech.level_dbfs", self.level_dbfs, -60.0, -15.0)?;
+        limits("speech.beeps_per_minute", self.beeps_per_minute, 0.0, 60.0)?;
+        limits("speech.lag.min_secs", self.lag.min_secs, 0.0, 60.0)?;
+        limits("speech.lag.max_secs", self.lag.max_secs, self.lag.min_secs, 60.0)?;
+        limits("speech.lag.early_share", self.lag.early_share, 0.0, 1.0)?;
+        limits("speech.lag.early_max_secs", self.lag.early_max_secs, 0.0, 60.0)
+    }
+}
+
+fn bad(key: &'static str, expected: String, found: impl ToString) -> SimulateError {
+    SimulateError::BadConfig { key, expected, found: found.to_string() }
+}
+
+fn whole(key: &'static str, value: usize, least: usize) -> Result<(), SimulateError> {
+    if value < least {
+        return Err(bad(key, format!("at least {least}"), value));
+    }
+    Ok(())
+}
+
+fn limits(key: &'static str, value: f64, low: f64, high: f64) -> Result<(), SimulateError> {
+    // a NaN is in no range
+    if (low..=high).contains(&value) { Ok(()) } else { Err(bad(key, format!("{low} to {high}"), value)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_within_their_limits() {
+        SimulateConfig::default().check().unwrap();
+    }
+
+    #[test]
+    fn each_bad_value_is_named() {
+        type Spoil = fn(&mut SimulateConfig);
+        let cases: [(&str, Spoil); 8] = [
+            ("recordings", |c| c.recordings = 0),
+            ("subjects", |c| c.subjects = 99),
+            ("planes", |c| c.planes.push("elbow".to_owned())),
+            ("planes", |c| c.planes.push("4CH".to_owned())),
+            ("seconds", |c| c.seconds = 5.0),
+            ("background_share", |c| c.background_share = f64::NAN),
+            ("video.width", |c| c.video.width = 401),
+            ("speech.lag.max_secs", |c| c.speech.lag.min_secs = 4.0),
+        ];
+        for (key, spoil) in cases {
+            let mut config = SimulateConfig::default();
+            spoil(&mut config);
+            let message = config.check().unwrap_err().to_string();
+            assert!(message.contains(key), "{message}");
+        }
+    }
+}

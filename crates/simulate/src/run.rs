@@ -1,0 +1,225 @@
+//! Stage 0 from top to bottom: config in, recordings side by side, study folder out.
+
+use std::collections::HashSet;
+use std::num::NonZero;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use rand::seq::SliceRandom;
+use serde::Serialize;
+
+use crate::recording::{Cast, RecordingPlan};
+use crate::rng::stream;
+use crate::speech::phrases::CHAT;
+use crate::speech::{Phrases, Synthesiser};
+use crate::truth::RecordingTruth;
+use crate::writer::StudyWriter;
+use crate::{SimulateConfig, SimulateError};
+
+/// What was made.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SimulateSummary {
+    /// recordings
+    pub recordings: usize,
+    /// subjects
+    pub subjects: usize,
+    /// people who scan and speak
+    pub sonographers: usize,
+    /// planes, background not counted
+    pub planes: usize,
+    /// length of all recordings together
+    pub seconds: f64,
+    /// frames of all recordings together
+    pub frames: usize,
+    /// visits to planes
+    pub visits: usize,
+    /// time on a plane
+    pub plane_secs: f64,
+    /// time with speech
+    pub speech_secs: f64,
+    /// of it, small talk
+    pub chat_secs: f64,
+    /// times that anything was said
+    pub utterances: usize,
+    /// different phrases and voices, each spoken once by the synthesiser
+    pub phrases_spoken: usize,
+    /// gaze samples
+    pub gaze_samples: usize,
+}
+
+/// Makes a simulated study in the folder `out`.
+///
+/// Recordings are made side by side on all cores; memory does not depend on how long or how many they are, but for
+/// the spoken phrases, gaze and truth, which are small. The same config gives the same bytes on the same machine,
+/// whatever the number of cores. `progress` is told of the frames done and the frames in all, from the thread that
+/// called.
+///
+/// # Errors
+/// A value of the config out of its limits; an output that exists without `overwrite`, or that is no study; no
+/// espeak-ng; phrases that cannot be used; anything that cannot be written. The output is then as it was before.
+pub fn run(
+    config: &SimulateConfig,
+    out: &Path,
+    overwrite: bool,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<SimulateSummary, SimulateError> {
+    config.check()?;
+    let phrases = Phrases::load(config.speech.phrases.as_deref(), &config.planes)?;
+    let synthesiser = Synthesiser::new(&config.speech.espeak)?;
+    let casts = casts(config);
+    let writer = StudyWriter::create(config, out, overwrite)?;
+    let workplace = Workplace { config, phrases: &phrases, synthesiser: &synthesiser, writer: &writer };
+    let made = workplace.make_all(&casts, progress)?;
+    let summary = summarise(config, &casts, &made, synthesiser.phrases_spoken());
+    writer.finish(config, &casts, made.into_iter().map(|made| made.truth).collect())?;
+    Ok(summary)
+}
+
+/// Hands out subjects and sonographers: every subject is scanned, every sonographer has several recordings where
+/// there are enough, and who scans whom is chance.
+pub fn casts(config: &SimulateConfig) -> Vec<Cast> {
+    let rng = &mut stream(config.seed, "cast", 0);
+    let sonographers = config.sonographers.min((config.recordings / 2).max(1));
+    let mut shuffled = |count: usize| {
+        let mut items: Vec<usize> = (0..config.recordings).map(|i| i % count).collect();
+        items.shuffle(rng);
+        items
+    };
+    let (subjects, sonographers) = (shuffled(config.subjects), shuffled(sonographers));
+    subjects
+        .into_iter()
+        .zip(sonographers)
+        .enumerate()
+        .map(|(recording, (subject, sonographer))| Cast { recording, subject, sonographer })
+        .collect()
+}
+
+struct Made {
+    truth: RecordingTruth,
+    gaze_samples: usize,
+    speech_secs: f64,
+    chat_secs: f64,
+    plane_secs: f64,
+    visits: usize,
+}
+
+struct Workplace<'a> {
+    config: &'a SimulateConfig,
+    phrases: &'a Phrases,
+    synthesiser: &'a Synthesiser,
+    writer: &'a StudyWriter,
+}
+
+enum Report {
+    Frame,
+    Finished(usize, Result<Option<Made>, SimulateError>),
+}
+
+impl Workplace<'_> {
+    /// Makes all recordings on all cores; the first error in the order of the recordings is returned.
+    fn make_all(
+        &self,
+        casts: &[Cast],
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Vec<Made>, SimulateError> {
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(casts.len());
+        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+        // bounded, so that a slow listener holds the workers up instead of filling memory
+        let (sender, receiver) = mpsc::sync_channel(1024);
+        let mut results: Vec<Option<Result<Option<Made>, SimulateError>>> =
+            casts.iter().map(|_| None).collect();
+        std::thread::scope(|scope| {
+            for _ in 0..threads {
+                let (sender, next, stop) = (sender.clone(), &next, &stop);
+                scope.spawn(move || {
+                    while let Some(cast) = casts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let goes_on = || !stop.load(Ordering::Relaxed);
+                        let on_frame = || {
+                            let _ = sender.send(Report::Frame);
+                            goes_on()
+                        };
+                        let made = if goes_on() { self.make(cast, on_frame) } else { Ok(None) };
+                        stop.fetch_or(made.is_err(), Ordering::Relaxed);
+                        let _ = sender.send(Report::Finished(cast.recording, made));
+                    }
+                });
+            }
+            drop(sender);
+            let (mut done, total) = (0, casts.len() * self.config.frames());
+            progress(done, total);
+            for report in receiver {
+                match report {
+                    Report::Frame => {
+                        done += 1;
+                        progress(done, total);
+                    }
+                    Report::Finished(recording, made) => results[recording] = Some(made),
+                }
+            }
+        });
+        let results: Result<Vec<Option<Made>>, SimulateError> =
+            results.into_iter().map(|result| result.expect("every recording was worked on")).collect();
+        Ok(results?.into_iter().map(|made| made.expect("only an error stops the work")).collect())
+    }
+
+    /// Makes one recording; `None` when it was stopped.
+    fn make(&self, cast: &Cast, mut on_frame: impl FnMut() -> bool) -> Result<Option<Made>, SimulateError> {
+        let plan = RecordingPlan::new(self.config, *cast, self.phrases, self.synthesiser)?;
+        self.writer.write_tables(&plan)?;
+        if !plan.write_video(&self.writer.video_path(cast), &mut on_frame)? {
+            return Ok(None);
+        }
+        Ok(Some(Made {
+            truth: plan.truth(),
+            gaze_samples: plan.gaze.len(),
+            speech_secs: plan.script.spoken_secs(|_| true),
+            chat_secs: plan.script.spoken_secs(|label| label == CHAT),
+            plane_secs: plan.visits.iter().map(|visit| visit.end_secs - visit.start_secs).sum(),
+            visits: plan.visits.len(),
+        }))
+    }
+}
+
+fn summarise(
+    config: &SimulateConfig,
+    casts: &[Cast],
+    made: &[Made],
+    phrases_spoken: usize,
+) -> SimulateSummary {
+    let distinct = |item: fn(&Cast) -> usize| casts.iter().map(item).collect::<HashSet<_>>().len();
+    let sum = |item: fn(&Made) -> f64| made.iter().map(item).sum();
+    SimulateSummary {
+        recordings: casts.len(),
+        subjects: distinct(|cast| cast.subject),
+        sonographers: distinct(|cast| cast.sonographer),
+        planes: config.planes.len(),
+        seconds: config.seconds * casts.len() as f64,
+        frames: config.frames() * casts.len(),
+        visits: made.iter().map(|made| made.visits).sum(),
+        plane_secs: sum(|made| made.plane_secs),
+        speech_secs: sum(|made| made.speech_secs),
+        chat_secs: sum(|made| made.chat_secs),
+        utterances: made.iter().map(|made| made.truth.utterances.len()).sum(),
+        phrases_spoken,
+        gaze_samples: made.iter().map(|made| made.gaze_samples).sum(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_subject_is_scanned_and_sonographers_share_the_work() {
+        let config = SimulateConfig::default();
+        let casts = casts(&config);
+        assert_eq!(casts.len(), 24);
+        for subject in 0..12 {
+            assert_eq!(casts.iter().filter(|cast| cast.subject == subject).count(), 2);
+        }
+        for sonographer in 0..4 {
+            assert_eq!(casts.iter().filter(|cast| cast.sonographer == sonographer).count(), 6);
+        }
+    }
+}

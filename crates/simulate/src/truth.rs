@@ -1,0 +1,96 @@
+//! `truth.json`: what a real study would not know. For evaluation only.
+
+use serde::Serialize;
+
+use crate::SimulateConfig;
+use crate::speech::Utterance;
+
+/// What the file says of itself.
+pub const NOTICE: &str = "simulation truth: known only because this study is simulated; for evaluation, never an \
+                          input of preprocessing or training";
+
+/// The whole file.
+#[derive(Debug, Serialize)]
+pub struct StudyTruth<'a> {
+    /// [`NOTICE`]
+    pub what: &'static str,
+    /// what the study was made from
+    pub config: &'a SimulateConfig,
+    /// one to a recording
+    pub recordings: Vec<RecordingTruth>,
+}
+
+/// Truth of one recording; times in seconds on its clock.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RecordingTruth {
+    /// id in recordings.csv
+    pub recording: String,
+    /// subject in recordings.csv
+    pub subject: String,
+    /// who scans and speaks
+    pub sonographer: String,
+    /// planes and background, covering the recording
+    pub plane_spans: Vec<TrueSpan>,
+    /// all speech
+    pub utterances: Vec<TrueUtterance>,
+    /// where the structure of interest is while a plane is held
+    pub centre_track: Vec<TrueCentre>,
+}
+
+/// A plane or `background` on the screen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrueSpan {
+    /// first moment
+    pub start_secs: f64,
+    /// end
+    pub end_secs: f64,
+    /// name
+    pub plane: String,
+}
+
+/// Something said.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrueUtterance {
+    /// first sound
+    pub start_secs: f64,
+    /// last sound
+    pub end_secs: f64,
+    /// what the words are about: a plane, `background`, `chat`
+    pub label: String,
+    /// the words
+    pub text: String,
+    /// the plane whose visit gave rise to it; differs from `label` where narration is scrambled
+    pub visited_plane: Option<String>,
+    /// from finding the plane to its first mention; negative when early
+    pub lag_secs: Option<f64>,
+}
+
+/// The structure of interest at a moment, 0..1 of the full video frame.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct TrueCentre {
+    /// moment
+    pub time_secs: f64,
+    /// from the left
+    pub x: f32,
+    /// from the top
+    pub y: f32,
+}
+
+impl TrueUtterance {
+    /// Truth of an utterance of a visit to `visited_plane`.
+    pub fn of(utterance: &Utterance, visited_plane: Option<String>) -> Self {
+        Self {
+            start_secs: round_secs(utterance.start_secs),
+            end_secs: round_secs(utterance.end_secs),
+            label: utterance.label.clone(),
+            text: utterance.text.clone(),
+            visited_plane,
+            lag_secs: utterance.lag_secs.map(round_secs),
+        }
+    }
+}
+
+/// To a tenth of a millisecond: much finer than any frame or gaze sample.
+pub fn round_secs(secs: f64) -> f64 {
+    (secs * 1e4).round() / 1e4
+}
