@@ -98,6 +98,14 @@ impl Folders {
         fs::remove_dir_all(&self.partial).map_err(ArtifactError::io(&self.partial))
     }
 
+    /// Removes the working folder of a run that was killed before it had begun; gives whether it was one.
+    pub(crate) fn remove_unbegun(&self) -> Result<bool, ArtifactError> {
+        if [BEGIN, MANIFEST].iter().any(|name| self.partial.join(name).is_file()) {
+            return Ok(false);
+        }
+        self.remove_partial().map(|()| true)
+    }
+
     /// Turns the working folder, complete with its manifest, into the artifact; one that is there already is removed
     /// after the new one stands in its place. Killed anywhere inside, it is done by calling it again.
     pub(crate) fn promote(&self) -> Result<(), ArtifactError> {

@@ -207,7 +207,7 @@ fn refuse(folders: &Folders) -> Result<(), ArtifactError> {
 
 /// The unfinished run to go on with; none where there is nothing.
 fn earlier_run(folders: &Folders, asked: &Begin) -> Result<Option<BeginFile>, ArtifactError> {
-    if !folders.has_partial()? {
+    if !folders.has_partial()? || folders.remove_unbegun()? {
         return match folders.has_target()? {
             true => Err(finished_before(&folders.target, asked)?),
             false => Ok(None),
@@ -221,9 +221,6 @@ fn earlier_run(folders: &Folders, asked: &Begin) -> Result<Option<BeginFile>, Ar
         return Err(ArtifactError::AlreadyFinished { path: folders.target.clone() });
     }
     let path = folders.partial.join(BEGIN);
-    if !path.is_file() {
-        return Ok(None);
-    }
     let text = fs::read(&path).map_err(ArtifactError::io(&path))?;
     let begin: BeginFile = serde_json::from_slice(&text)
         .map_err(|error| ArtifactError::Manifest { path, cause: error.to_string() })?;

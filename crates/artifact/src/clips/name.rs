@@ -15,8 +15,10 @@ pub fn file_name(recording: &str) -> String {
         return format!("{recording}.safetensors");
     }
     let safe: String = recording.chars().map(|c| if is_safe(c) { c } else { '_' }).take(LONGEST).collect();
+    let safe = safe.trim_start_matches('-');
+    let safe = if safe.is_empty() { "_" } else { safe };
     let hash = sha256_text(recording);
-    format!("{}-{}.safetensors", safe.trim_start_matches('-'), &hash[..DIGITS])
+    format!("{safe}-{}.safetensors", &hash[..DIGITS])
 }
 
 /// A plain name that could be taken for one with a hash behind gets a hash of its own.
