@@ -40,7 +40,7 @@ impl VideoEncoder {
         video.set_time_base(time_base);
         video.set_frame_rate(Some(rate));
         video.set_gop((frames * KEYFRAME_SECS).div_ceil(seconds).max(1));
-        let options: Dictionary = [("preset", "veryfast"), ("crf", CRF)].iter().collect();
+        let options: Dictionary = [("preset", "superfast"), ("crf", CRF)].iter().collect();
         let opened = video.open_as_with(codec, options).map_err(failed)?;
         let stream = output.add_stream(codec, codec::Parameters::from(&opened.0), time_base)?;
         output.set_frame_rate(stream, rate);
