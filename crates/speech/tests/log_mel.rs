@@ -4,17 +4,17 @@
 mod support;
 
 use sonovox_speech::{LogMelConfig, PaperConfig, SpectrogramConfig, spectrogram_db};
-use support::{Golden, golden, max_difference, read_wav};
+use sonovox_testkit::{Golden, shared_data};
+use support::{golden, max_difference, read_wav};
 
 /// Largest difference to librosa that is accepted anywhere, in dB.
 const TOLERANCE_DB: f32 = 2e-5;
 
 /// The config that golden/log_mel.py wrote down as `[rate, n_fft, window, hop, n_mels, every, rows]`.
-fn config_of(settings: &[i32]) -> SpectrogramConfig {
-    let rate = f64::from(settings[0]);
-    let (n_fft, window_secs, hop_secs) =
-        (settings[1] as usize, f64::from(settings[2]) / rate, f64::from(settings[3]) / rate);
-    let (sample_rate_hz, n_mels) = (settings[0] as u32, settings[4] as usize);
+fn config_of(settings: &[usize]) -> SpectrogramConfig {
+    let rate = settings[0] as f64;
+    let (n_fft, window_secs, hop_secs) = (settings[1], settings[2] as f64 / rate, settings[3] as f64 / rate);
+    let (sample_rate_hz, n_mels) = (settings[0] as u32, settings[4]);
     match n_mels {
         0 => SpectrogramConfig::Paper(PaperConfig {
             sample_rate_hz,
@@ -34,6 +34,11 @@ fn config_of(settings: &[i32]) -> SpectrogramConfig {
     }
 }
 
+/// The whole numbers of a golden tensor.
+fn whole(file: &Golden, name: &str) -> Vec<usize> {
+    file.tensor(name).values.iter().map(|&value| value as usize).collect()
+}
+
 fn floored(samples: &[f32], config: &SpectrogramConfig) -> sonovox_speech::Spectrogram {
     let mut spectrogram = spectrogram_db(samples, config).expect("valid settings");
     spectrogram.floor(config.top_db());
@@ -42,16 +47,16 @@ fn floored(samples: &[f32], config: &SpectrogramConfig) -> sonovox_speech::Spect
 
 #[test]
 fn rows_are_librosas_for_every_setting() {
-    let file = Golden::open("log_mel.safetensors");
+    let file = Golden::open(golden("log_mel.safetensors"));
     let (rate, clip) = read_wav(&golden("speech_24k.wav"));
     assert_eq!(rate, 24_000);
     for name in ["default", "odd_window", "full_window", "rate_16k", "paper"] {
-        let settings = file.i32(&format!("{name}.settings"));
-        let (every, rows) = (settings[5] as usize, settings[6] as usize);
+        let settings = whole(&file, &format!("{name}.settings"));
+        let (every, rows) = (settings[5], settings[6]);
         let made = floored(&clip, &config_of(&settings));
         assert_eq!(made.n_rows(), rows, "{name}: rows");
         let kept: Vec<f32> = (0..rows).step_by(every).flat_map(|t| made.row(t).to_vec()).collect();
-        let difference = max_difference(&kept, &file.f32(name).1);
+        let difference = max_difference(&kept, &file.tensor(name).to_f32());
         println!("{name}: {difference:e} dB");
         assert!(difference <= TOLERANCE_DB, "{name}: {difference} dB away from librosa");
     }
@@ -59,41 +64,41 @@ fn rows_are_librosas_for_every_setting() {
 
 #[test]
 fn the_defaults_are_the_golden_settings() {
-    let file = Golden::open("log_mel.safetensors");
-    assert_eq!(config_of(&file.i32("default.settings")), SpectrogramConfig::default());
-    assert_eq!(config_of(&file.i32("paper.settings")), "paper".parse().expect("a kind"));
+    let file = Golden::open(golden("log_mel.safetensors"));
+    assert_eq!(config_of(&whole(&file, "default.settings")), SpectrogramConfig::default());
+    assert_eq!(config_of(&whole(&file, "paper.settings")), "paper".parse().expect("a kind"));
     let paper: SpectrogramConfig = "paper".parse().expect("a kind");
     assert_eq!((paper.n_bands(), paper.window_length(), paper.hop_length()), (256, 240, 120));
 }
 
 #[test]
 fn signals_shorter_than_a_window_are_librosas_too() {
-    let file = Golden::open("log_mel.safetensors");
+    let file = Golden::open(golden("log_mel.safetensors"));
     let (_, clip) = read_wav(&golden("speech_24k.wav"));
     for length in [1, 100, 239, 240, 500, 1024] {
         let made = floored(&clip[6000..6000 + length], &SpectrogramConfig::default());
-        let (shape, expected) = file.f32(&format!("short_{length}"));
-        assert_eq!((made.n_rows(), made.n_bands), (shape[0], shape[1]), "{length} samples");
-        let difference = max_difference(&made.values, &expected);
+        let expected = file.tensor(&format!("short_{length}"));
+        assert_eq!((made.n_rows(), made.n_bands), (expected.shape[0], expected.shape[1]), "{length} samples");
+        let difference = max_difference(&made.values, &expected.to_f32());
         assert!(difference <= TOLERANCE_DB, "{length} samples: {difference} dB away from librosa");
     }
 }
 
 #[test]
 fn every_clip_of_the_shared_speech_is_librosas() {
-    let Some(speech) = support::shared_data("speech") else { return };
-    let file = Golden::open("shared_log_mel.safetensors");
+    let Some(speech) = shared_data("speech") else { return };
+    let file = Golden::open(golden("shared_log_mel.safetensors"));
     let clips: Vec<String> = file.names().into_iter().filter(|name| name.ends_with(".wav")).collect();
     assert_eq!(clips.len(), 37);
     let mut worst = 0.0f32;
     for clip in clips {
         let (_, samples) = read_wav(&speech.join(&clip));
         let made = floored(&samples, &SpectrogramConfig::default());
-        let places = file.i32(&format!("{clip}.rows"));
+        let places = whole(&file, &format!("{clip}.rows"));
         let (rows, places) = places.split_last().expect("a count of rows");
-        assert_eq!(made.n_rows(), *rows as usize, "{clip}: rows");
-        let kept: Vec<f32> = places.iter().flat_map(|&t| made.row(t as usize).to_vec()).collect();
-        let difference = max_difference(&kept, &file.f32(&clip).1);
+        assert_eq!(made.n_rows(), *rows, "{clip}: rows");
+        let kept: Vec<f32> = places.iter().flat_map(|&t| made.row(t).to_vec()).collect();
+        let difference = max_difference(&kept, &file.tensor(&clip).to_f32());
         assert!(difference <= TOLERANCE_DB, "{clip}: {difference} dB away from librosa");
         worst = worst.max(difference);
     }

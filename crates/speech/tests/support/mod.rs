@@ -14,18 +14,6 @@ pub fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
 }
 
-/// A folder of the shared data, or nothing (and a line that says so) where it is not at hand.
-pub fn shared_data(folder: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("SONOVOX_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
-    let path = root.join(folder);
-    if path.is_dir() {
-        return Some(path);
-    }
-    println!("skipped: {} is not there", path.display());
-    None
-}
-
 /// A mono 16-bit PCM WAV file: rate in Hz, samples in -1..1.
 pub fn read_wav(path: &Path) -> (u32, Vec<f32>) {
     let bytes = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -45,37 +33,6 @@ pub fn read_wav(path: &Path) -> (u32, Vec<f32>) {
             return (rate, samples.map(|b| f32::from(i16::from_le_bytes([b[0], b[1]])) / 32768.0).collect());
         }
         at += 8 + length.next_multiple_of(2);
-    }
-}
-
-/// Tensors of a golden file.
-pub struct Golden(Vec<u8>);
-
-impl Golden {
-    pub fn open(name: &str) -> Self {
-        let path = golden(name);
-        Self(fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
-    }
-
-    fn raw(&self, name: &str) -> (Vec<usize>, Vec<[u8; 4]>) {
-        let file = safetensors::SafeTensors::deserialize(&self.0).expect("a safetensors file");
-        let tensor = file.tensor(name).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let words = tensor.data().chunks_exact(4).map(|b| b.try_into().expect("four bytes"));
-        (tensor.shape().to_vec(), words.collect())
-    }
-
-    pub fn f32(&self, name: &str) -> (Vec<usize>, Vec<f32>) {
-        let (shape, words) = self.raw(name);
-        (shape, words.into_iter().map(f32::from_le_bytes).collect())
-    }
-
-    pub fn i32(&self, name: &str) -> Vec<i32> {
-        self.raw(name).1.into_iter().map(i32::from_le_bytes).collect()
-    }
-
-    pub fn names(&self) -> Vec<String> {
-        let file = safetensors::SafeTensors::deserialize(&self.0).expect("a safetensors file");
-        file.names().into_iter().map(String::from).collect()
     }
 }
 
