@@ -104,7 +104,7 @@ fn auc_of_chance_is_what_the_docs_say() {
 #[test]
 fn flat_predictions_have_defined_scores() {
     let target: Vec<f32> = (0..1008).map(|cell| if cell == 17 { 1.0 } else { 0.001 }).collect();
-    // 1/1008 is no float: the mean of such cells is not exactly their value
+    // 1/1008 is no float: the mean of such cells must still be exactly their value
     for flat in [vec![1.0 / 1008.0; 1008], vec![0.0; 1008], vec![-3.3; 1008], vec![f32::NAN; 1008]] {
         let [kl, nss, auc, cc, sim] = scores(&target, &flat, &[17, 18]);
         assert_eq!((nss, auc, cc), (0.0, 0.5, 0.0), "{}", flat[0]);

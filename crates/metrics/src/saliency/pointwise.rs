@@ -25,16 +25,13 @@ pub fn cc(target: &[f32], prediction: &[f32]) -> f64 {
 }
 
 /// Zero mean, unit (population) variance; all zeros for a flat map.
+///
+/// A flat map's mean is exactly its value, and its deviations are exactly zero: sums of equal f32 values are exact in f64.
 fn standardised(map: &[f32]) -> Vec<f64> {
     let map = finite(map);
-    // asked of the values themselves: the variance of a flat map is rounding noise, not always 0
-    if map.iter().all(|value| *value == map[0]) {
-        return vec![0.0; map.len()];
-    }
     let count = map.len() as f64;
     let mean = map.iter().sum::<f64>() / count;
     let variance = map.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
-    // not 0, unless the squares of tiny differences fall below what a float can hold
     let scale = variance.sqrt().max(f64::MIN_POSITIVE);
     map.iter().map(|value| (value - mean) / scale).collect()
 }
