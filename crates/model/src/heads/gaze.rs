@@ -14,6 +14,8 @@ const KERNEL: usize = 7;
 
 /// Form of the gaze head. The source gives kernels and widths and says nothing of what stands between the
 /// convolutions: ReLU after each but the last, and the normalisation, are our choice.
+/// On drawn images both forms learned alike, up to the source's learning rate of 0.1 with gradients clipped at 5, so the
+/// default is the plain one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GazeHeadConfig {

@@ -11,6 +11,8 @@ use super::layers::{ConvRelu, LOGIT_INIT, add_bias, check_map};
 
 /// Form of the plane head. The source gives the first convolution's width and says nothing of what stands between
 /// the two: ReLU (without it they would be one linear map) and the normalisation are our choice.
+/// On drawn images both forms learned alike at learning rates of 0.01 and 0.1 with gradients clipped at 5, so the
+/// default is the plain one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PlaneHeadConfig {
