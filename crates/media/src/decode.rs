@@ -90,6 +90,7 @@ impl StreamDecoder {
     pub fn flush(&mut self) {
         self.decoder.flush();
         self.draining = false;
+        self.errors_at_end = 0;
     }
 
     /// Compares where the stream ended with where the container says it does, allowing for `tolerance_secs`.

@@ -8,7 +8,11 @@ use std::{fs, ptr};
 
 use video_rs::ffmpeg::{Dictionary, Error as AvError, Packet, Rational, ffi, format, media};
 
+use crate::ending::{self, StatedEnd};
 use crate::{MediaError, log};
+
+/// What a packet or file that is shorter than it should be means.
+const CUT_OFF: &str = "the file is cut off";
 
 /// An open file and its path.
 pub(crate) struct Input {
@@ -149,18 +153,10 @@ pub(crate) struct PacketSource {
     last_is_cut: bool,
 }
 
-/// The end of a recording as its container states it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct StatedEnd {
-    pub secs: f64,
-    /// It holds for the chosen stream; else for the longest stream of the file.
-    pub of_stream: bool,
-}
-
 impl PacketSource {
     /// Chooses one stream; the others are skipped in the demuxer, unless they are needed to know where the file ends.
     pub fn new(mut input: Input, stream: usize) -> Self {
-        let stated_end = stated_end(&input, stream);
+        let stated_end = ending::stated_end(&input, stream);
         let skip_others = stated_end.is_none_or(|end| end.of_stream);
         for index in 0..input.context.nb_streams() as usize {
             let wanted = index == stream || !skip_others;
@@ -202,7 +198,7 @@ impl PacketSource {
         }
         match log::take_cause() {
             Some(cause) => Step::Fault(cause.to_owned()),
-            None if self.last_is_cut => Step::Fault("the file is cut off inside a packet".into()),
+            None if self.last_is_cut || ending::is_cut_gif(&self.input) => Step::Fault(CUT_OFF.into()),
             None => Step::End,
         }
     }
@@ -223,23 +219,4 @@ impl PacketSource {
 
 fn fault(error: AvError) -> String {
     log::take_cause().map_or_else(|| format!("reading failed: {error}").to_lowercase(), str::to_owned)
-}
-
-/// The stream's own duration where the container has one, else the file's, unless FFmpeg only estimated it.
-fn stated_end(input: &Input, index: usize) -> Option<StatedEnd> {
-    let stream = input.context.stream(index)?;
-    // SAFETY: a field of an open context.
-    let method = unsafe { (*input.context.as_ptr()).duration_estimation_method };
-    if method != ffi::AVDurationEstimationMethod::AVFMT_DURATION_FROM_STREAM {
-        return None;
-    }
-    let start = known_time(stream.start_time(), stream.time_base()).unwrap_or(0.0);
-    if let Some(duration) = known_time(stream.duration(), stream.time_base()) {
-        return Some(StatedEnd { secs: start + duration, of_stream: true });
-    }
-    let micros = Rational::new(1, ffi::AV_TIME_BASE);
-    let duration = known_time(input.context.duration(), micros)?;
-    // SAFETY: as above.
-    let start = unsafe { (*input.context.as_ptr()).start_time };
-    Some(StatedEnd { secs: known_time(start, micros).unwrap_or(0.0) + duration, of_stream: false })
 }

@@ -17,6 +17,7 @@
 
 mod audio;
 mod decode;
+mod ending;
 mod error;
 mod input;
 mod log;

@@ -5,7 +5,7 @@ use std::path::Path;
 use video_rs::ffmpeg::codec::packet::side_data::Type as SideData;
 use video_rs::ffmpeg::{Rational, Stream, ffi, media};
 
-use crate::input::{self, Input, codec_name, known_time};
+use crate::input::{self, codec_name, known_time};
 use crate::{MediaError, Orientation};
 
 /// A file and the two streams a player would choose.
@@ -65,17 +65,14 @@ pub struct AudioFacts {
 /// # Errors
 /// A file that is missing, empty or not media. A file without video or without audio is not an error here.
 pub fn probe(path: &Path) -> Result<MediaFacts, MediaError> {
-    Ok(facts_of(&input::open(path)?))
-}
-
-pub(crate) fn facts_of(input: &Input) -> MediaFacts {
+    let input = input::open(path)?;
     let stream = |kind| input.best_stream(kind).and_then(|index| input.context.stream(index));
-    MediaFacts {
+    Ok(MediaFacts {
         container: input.context.format().name().to_owned(),
         duration_secs: known_time(input.context.duration(), Rational::new(1, ffi::AV_TIME_BASE)),
         video: stream(media::Type::Video).map(|stream| video_facts(&stream)),
         audio: stream(media::Type::Audio).map(|stream| audio_facts(&stream)),
-    }
+    })
 }
 
 pub(crate) fn video_facts(stream: &Stream) -> VideoFacts {

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use video_rs::ffmpeg::frame;
 
-use crate::CropRect;
 use crate::decode::{StreamDecoder, frame_ticks};
+use crate::ending::likely_end;
+use crate::input::{PacketSource, Step};
 use crate::scale::GreyScaler;
-use crate::video_reader::{convert_error, open_stream};
-use crate::{FrameSpec, MediaError, VideoReader};
+use crate::video_reader::{convert_error, open_source, open_stream};
+use crate::{CropRect, FrameSpec, MediaError, Orientation, VideoReader};
 
 /// A grey picture and when it is shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,17 +26,17 @@ pub struct GreyFrame {
 
 /// Reads up to `count` frames spread evenly over the file, the whole picture, its longer side at most `max_side`.
 ///
-/// It seeks where the file allows: each sample is the keyframe before its place, or, where keyframes are so sparse that
-/// two samples would share one, the frame at its place. A file that tells no length, or cannot be sought in, is read
-/// through, with never more than `2 * count` small frames in memory. Shorter files give fewer frames, in order of time;
-/// a damaged one gives those that could be read.
+/// It seeks where the file allows: each sample is the keyframe before its place or, where no keyframe lies between two
+/// samples, the frame at its place, decoded on from the sample before; so no frame is decoded twice. A file that cannot
+/// be sought in is read through, with never more than `2 * count` small frames in memory. Shorter files give fewer
+/// frames; a damaged one gives those that could be read. Frames come in order of time.
 ///
 /// # Errors
 /// As [`VideoReader::open`]; `count` or `max_side` of zero is a bug of the caller's and panics.
 pub fn sample_frames(path: &Path, count: usize, max_side: u32) -> Result<Vec<GreyFrame>, MediaError> {
     assert!(count > 0 && max_side > 0, "sample_frames wants at least one frame of at least one pixel");
     match sample_by_seeking(path, count, max_side)? {
-        // fewer than half: keyframes or the index are not what they seem
+        // fewer than half: the file is short, or its index is not what it seems
         frames if frames.len() * 2 > count => Ok(frames),
         _ => sample_by_reading(path, count, max_side),
     }
@@ -56,10 +57,12 @@ fn fitted(width: u32, height: u32, max_side: u32) -> (u32, u32) {
 
 fn sample_by_seeking(path: &Path, count: usize, max_side: u32) -> Result<Vec<GreyFrame>, MediaError> {
     let (decoder, facts) = open_stream(path, 1)?;
-    let stream_end = decoder.source.stated_end.filter(|end| end.of_stream).map(|end| end.secs);
-    let (Some(start), Some(end)) = (facts.start_secs, stream_end) else { return Ok(Vec::new()) };
+    let (scout, _) = open_source(path)?;
+    let end = likely_end(&scout.input, scout.stream);
+    let (Some(start), Some(end)) = (facts.start_secs, end) else { return Ok(Vec::new()) };
     let mut sampler = Sampler {
         decoder,
+        scout,
         frame: frame::Video::empty(),
         orientation: facts.orientation,
         scaler: None,
@@ -68,11 +71,8 @@ fn sample_by_seeking(path: &Path, count: usize, max_side: u32) -> Result<Vec<Gre
     let mut frames: Vec<GreyFrame> = Vec::new();
     for i in 0..count {
         let wanted = start + (end - start) * (i as f64 + 0.5) / count as f64;
-        let after = frames.last().map(|frame| frame.time_secs);
-        match sampler.frame_near(wanted, after)? {
-            Some(frame) if after.is_none_or(|after| frame.time_secs > after) => frames.push(frame),
-            _ => {}
-        }
+        let last = frames.last().map(|frame| frame.time_secs);
+        frames.extend(sampler.frame_near(wanted, last)?);
     }
     Ok(frames)
 }
@@ -123,33 +123,57 @@ fn spread(frames: Vec<GreyFrame>, count: usize) -> Vec<GreyFrame> {
 
 struct Sampler {
     decoder: StreamDecoder,
+    /// Finds keyframes ahead of the decoder, without decoding.
+    scout: PacketSource,
     frame: frame::Video,
-    orientation: crate::Orientation,
-    /// Made when the first frame tells the true size.
+    orientation: Orientation,
+    /// Made when the first frame tells the true size; with the sizes it was made for.
     scaler: Option<(GreyScaler, (u32, u32), (u32, u32))>,
     max_side: u32,
 }
 
 impl Sampler {
-    /// The keyframe at or before `wanted`, or, if that does not lie after `after`, the frame at `wanted`.
-    fn frame_near(&mut self, wanted: f64, after: Option<f64>) -> Result<Option<GreyFrame>, MediaError> {
-        let target = (wanted * 1e6).round() as i64;
-
-        // seek with an upper bound: without one FFmpeg may jump forward to the next keyframe
-        if self.decoder.source.input.context.seek(target, ..target).is_err() {
-            return Ok(None);
+    /// A frame after `last` for the place `wanted`: the keyframe before it, if it lies after `last`, else the frame there.
+    fn frame_near(&mut self, wanted: f64, last: Option<f64>) -> Result<Option<GreyFrame>, MediaError> {
+        let keyframe = self.keyframe_before(wanted);
+        let jump = keyframe.filter(|&keyframe| last.is_none_or(|last| keyframe > last));
+        if let Some(keyframe) = jump {
+            if !seek(&mut self.decoder.source, wanted) {
+                return Ok(None);
+            }
+            self.decoder.flush();
+            return self.decode_to(keyframe, last);
         }
-        self.decoder.flush();
+        self.decode_to(wanted, last)
+    }
+
+    /// The time of the last keyframe at or before `wanted`, by the demuxer alone.
+    fn keyframe_before(&mut self, wanted: f64) -> Option<f64> {
+        if !seek(&mut self.scout, wanted) {
+            return None;
+        }
+        while let Step::Packet = self.scout.advance() {
+            let time = self.scout.packet.pts().map(|ticks| ticks as f64 * self.scout.tick_secs())?;
+            if self.scout.packet.is_key() {
+                return Some(time);
+            }
+            if time > wanted {
+                break;
+            }
+        }
+        None
+    }
+
+    /// The first undamaged frame at or after `wanted`, decoding on from where the decoder is.
+    fn decode_to(&mut self, wanted: f64, last: Option<f64>) -> Result<Option<GreyFrame>, MediaError> {
         let tick_secs = self.decoder.source.tick_secs();
-        let mut first = true;
         while self.decoder.receive(&mut self.frame) {
-            let Some(ticks) = frame_ticks(&self.frame) else { return Ok(None) };
+            let Some(ticks) = frame_ticks(&self.frame) else { continue };
             let time_secs = ticks as f64 * tick_secs;
-            let is_new = after.is_none_or(|after| time_secs > after);
-            if (first && is_new) || time_secs >= wanted {
+            let damaged = self.frame.is_corrupt() || self.frame.has_decode_errors();
+            if time_secs >= wanted && last.is_none_or(|last| time_secs > last) && !damaged {
                 return self.grey(time_secs).map(Some);
             }
-            first = false;
         }
         Ok(None)
     }
@@ -170,4 +194,10 @@ impl Sampler {
         scaler.convert(&self.frame, &mut pixels).map_err(|error| convert_error(&path, error))?;
         Ok(GreyFrame { time_secs, width: *width, height: *height, pixels })
     }
+}
+
+/// Goes to the last keyframe at or before a time. The upper bound matters: without it FFmpeg may jump forward.
+fn seek(source: &mut PacketSource, time_secs: f64) -> bool {
+    let micros = (time_secs * 1e6).round() as i64;
+    source.input.context.seek(micros, ..micros).is_ok()
 }

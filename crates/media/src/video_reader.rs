@@ -149,15 +149,20 @@ impl VideoReader {
     }
 }
 
-/// Opens the video stream of a file for decoding.
-pub(crate) fn open_stream(path: &Path, threads: usize) -> Result<(StreamDecoder, VideoFacts), MediaError> {
+/// Opens a file to read the packets of its video stream.
+pub(crate) fn open_source(path: &Path) -> Result<(PacketSource, VideoFacts), MediaError> {
     let input = input::open(path)?;
     let Some(index) = input.best_stream(media::Type::Video) else {
         return Err(MediaError::NoVideo { path: path.to_owned(), found: input.describe_streams() });
     };
     let facts = video_facts(&input.context.stream(index).expect("found above"));
-    let decoder = StreamDecoder::open(PacketSource::new(input, index), "video", threads)?;
-    Ok((decoder, facts))
+    Ok((PacketSource::new(input, index), facts))
+}
+
+/// Opens the video stream of a file for decoding.
+pub(crate) fn open_stream(path: &Path, threads: usize) -> Result<(StreamDecoder, VideoFacts), MediaError> {
+    let (source, facts) = open_source(path)?;
+    Ok((StreamDecoder::open(source, "video", threads)?, facts))
 }
 
 pub(crate) fn convert_error(path: &Path, error: video_rs::ffmpeg::Error) -> MediaError {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use video_rs::ffmpeg::{frame, media};
 
-use super::downmix;
+use super::{SANE_RATES_HZ, downmix};
 use crate::decode::{StreamDecoder, frame_ticks};
 use crate::input::{self, PacketSource};
 use crate::probe::{AudioFacts, audio_facts};
@@ -42,6 +42,11 @@ impl EmbeddedAudio {
             return Err(MediaError::NothingDecoded { path: path.to_owned(), what: "block of sound", cause });
         }
         facts.sample_rate_hz = frame.rate();
+        if !SANE_RATES_HZ.contains(&facts.sample_rate_hz) {
+            let cause =
+                format!("expected a sample rate of 1 kHz to 1 MHz, found {} Hz", facts.sample_rate_hz);
+            return Err(MediaError::Convert { path: path.to_owned(), what: "sound", cause });
+        }
         let clock = SampleClock::new(&decoder, &facts, &frame);
         facts.start_secs = Some(clock.next_secs());
         Ok(Some(Self { decoder, frame, pending: true, ended: false, facts, clock }))

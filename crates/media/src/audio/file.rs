@@ -14,7 +14,7 @@ use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::meta::MetadataOptions;
 
-use super::m4a;
+use super::{SANE_RATES_HZ, m4a};
 use crate::input;
 use crate::probe::AudioFacts;
 use crate::{Losses, MediaError};
@@ -74,7 +74,8 @@ impl SoundFile {
         let Ok(decoder) = symphonia::default::get_codecs().make_audio_decoder(parameters, &options) else {
             return Ok(None);
         };
-        let Some(rate) = decoder.codec_params().sample_rate else { return Ok(None) };
+        let rate = decoder.codec_params().sample_rate.filter(|rate| SANE_RATES_HZ.contains(rate));
+        let Some(rate) = rate else { return Ok(None) };
         let mut trim = m4a::Trim { skip: 0, valid: None };
         if parameters.codec == CODEC_ID_AAC {
             match m4a::trim_of(path, rate)? {

@@ -9,6 +9,9 @@ use std::path::Path;
 
 use crate::{AudioFacts, Losses, MediaError};
 
+/// Sample rates that are sound and not a broken header, hertz.
+const SANE_RATES_HZ: std::ops::RangeInclusive<u32> = 1_000..=1_000_000;
+
 /// Reads sound block by block as mono samples (full scale -1..1).
 ///
 /// Mono is the mean of the channels; the subwoofer channel (LFE) is left out. Encoder priming and padding are trimmed.
