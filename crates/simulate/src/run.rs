@@ -1,6 +1,7 @@
 //! Stage 0 from top to bottom: config in, recordings side by side, study folder out.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -46,6 +47,21 @@ pub struct SimulateSummary {
     pub phrases_spoken: usize,
     /// gaze samples
     pub gaze_samples: usize,
+}
+
+impl fmt::Display for SimulateSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} recordings of {} subjects by {} sonographers: {:.0} s, {} frames, {} gaze samples",
+            self.recordings, self.subjects, self.sonographers, self.seconds, self.frames, self.gaze_samples
+        )?;
+        write!(
+            f,
+            "{} visits to {} planes ({:.0} s); {} utterances ({:.0} s, of them {:.0} s small talk)",
+            self.visits, self.planes, self.plane_secs, self.utterances, self.speech_secs, self.chat_secs
+        )
+    }
 }
 
 /// Makes a simulated study in the folder `out`.

@@ -1,0 +1,184 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as Group, Parser, Subcommand};
+use sonovox_artifact::OnExisting;
+
+/// Representations from narrated ultrasound scans: recordings to clips, clips to encoders, encoders to plane
+/// detectors and gaze predictors. Every stage reads the artifact of the one before and leaves its own.
+#[derive(Parser)]
+#[command(name = "sonovox", version, propagate_version = true)]
+pub struct Args {
+    /// Say more on the way (-v: what is read; -vv: everything)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// The stage
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The stages.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Stage 0: write a simulated narrated study (simulated: it claims nothing clinical)
+    #[cfg(feature = "media")]
+    Simulate(Simulate),
+    /// Stage 1: recordings to clips
+    #[cfg(feature = "media")]
+    Preprocess(Preprocess),
+    /// Stage 2: clips to encoders
+    Pretrain(Pretrain),
+    /// Stage 3: encoder to plane detector
+    FinetunePlanes(Finetune),
+    /// Stage 4: encoder to gaze predictor
+    FinetuneGaze(Finetune),
+    /// Score a plane detector on held-out subjects
+    EvalPlanes(Eval),
+    /// Score a gaze predictor on held-out subjects; fine-tunes one first where none is given
+    EvalGaze(EvalGaze),
+    /// Print the recipe that a call would use, every key spelled out
+    Recipe(Common),
+}
+
+/// What every stage takes.
+#[derive(Group)]
+pub struct Common {
+    /// Recipe (TOML); without one, the defaults that data/recipes/default.toml spells out
+    #[arg(long, value_name = "FILE")]
+    pub recipe: Option<PathBuf>,
+    /// Override a key of the recipe, e.g. --set pretrain.run.epochs=5
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Seed of everything random; overrides the recipe's
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Replace an output that exists
+    #[arg(long, conflicts_with = "resume")]
+    pub overwrite: bool,
+    /// Go on with an unfinished run
+    #[arg(long)]
+    pub resume: bool,
+}
+
+impl Common {
+    /// What to do where the output exists.
+    pub fn existing(&self) -> OnExisting {
+        match (self.overwrite, self.resume) {
+            (true, _) => OnExisting::Overwrite,
+            (false, true) => OnExisting::Resume,
+            (false, false) => OnExisting::Refuse,
+        }
+    }
+}
+
+/// `sonovox simulate`.
+#[cfg(feature = "media")]
+#[derive(Group)]
+pub struct Simulate {
+    /// The study folder to write
+    #[arg(long, default_value = "data/work/study")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `sonovox preprocess`.
+#[cfg(feature = "media")]
+#[derive(Group)]
+pub struct Preprocess {
+    /// A study folder (with study.toml), or a bare folder of recordings
+    #[arg(default_value = "data/work/study")]
+    pub study: PathBuf,
+    /// The clips artifact to write
+    #[arg(long, default_value = "data/work/clips")]
+    pub out: PathBuf,
+    /// Stop at the first recording that cannot be used
+    #[arg(long)]
+    pub strict: bool,
+    /// Recordings at once; overrides the recipe's
+    #[arg(long)]
+    pub jobs: Option<usize>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Where to compute.
+#[derive(Group)]
+pub struct Compute {
+    /// Threads for arithmetic; all cores by default
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+/// `sonovox pretrain`.
+#[derive(Group)]
+pub struct Pretrain {
+    /// The clips artifact
+    #[arg(long, default_value = "data/work/clips")]
+    pub clips: PathBuf,
+    /// The pretrain artifact to write
+    #[arg(long, default_value = "data/work/encoder")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub compute: Compute,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `sonovox finetune-planes` and `finetune-gaze`.
+#[derive(Group)]
+pub struct Finetune {
+    /// The clips artifact
+    #[arg(long, default_value = "data/work/clips")]
+    pub clips: PathBuf,
+    /// A pretrain artifact, or "random"
+    #[arg(long, default_value = "data/work/encoder", value_name = "ARTIFACT|random")]
+    pub encoder: String,
+    /// The artifact to write [default: data/work/planes or data/work/gaze]
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub compute: Compute,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `sonovox eval-planes`.
+#[derive(Group)]
+pub struct Eval {
+    /// The fine-tuned model
+    #[arg(long, default_value = "data/work/planes")]
+    pub model: PathBuf,
+    /// The clips to score it on: the test subjects of those it was tuned on, all subjects of others
+    #[arg(long, default_value = "data/work/clips")]
+    pub clips: PathBuf,
+    /// The artifact to write
+    #[arg(long, default_value = "data/work/eval-planes")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub compute: Compute,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `sonovox eval-gaze`.
+#[derive(Group)]
+pub struct EvalGaze {
+    /// The fine-tuned model; where it is not given and data/work/gaze does not exist, one is fine-tuned first
+    #[arg(long)]
+    pub model: Option<PathBuf>,
+    /// A pretrain artifact, or "random", for the fine-tuning
+    #[arg(long, default_value = "data/work/encoder", value_name = "ARTIFACT|random")]
+    pub encoder: String,
+    /// The clips to score it on: the test subjects of those it was tuned on, all subjects of others
+    #[arg(long, default_value = "data/work/clips")]
+    pub clips: PathBuf,
+    /// The artifact to write
+    #[arg(long, default_value = "data/work/eval-gaze")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub compute: Compute,
+    #[command(flatten)]
+    pub common: Common,
+}

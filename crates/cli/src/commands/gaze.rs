@@ -1,0 +1,42 @@
+//! `sonovox finetune-gaze` and `eval-gaze`.
+
+use std::path::Path;
+
+use anyhow::Result;
+use sonovox_downstream::gaze;
+
+use super::downstream::{Tuning, eval_request, follow, show};
+use super::{Ended, use_threads};
+use crate::args::{EvalGaze, Finetune};
+use crate::recipe::Recipe;
+
+/// Where fine-tuning leaves its predictor unless told otherwise.
+const MODEL: &str = "data/work/gaze";
+
+/// Encoder to gaze predictor.
+pub fn finetune(args: &Finetune) -> Result<Ended> {
+    let recipe = Recipe::resolve(&args.common)?;
+    let tuning = Tuning::new(&args.encoder, &args.compute)?;
+    let out = args.out.as_deref().unwrap_or(Path::new(MODEL));
+    let request = tuning.request(&args.clips, out, &recipe, &recipe.gaze, &args.common);
+    follow("finetune-gaze", |monitor| gaze::finetune(&request, monitor))
+}
+
+/// Scores a gaze predictor, fine-tuning one first where none is given and none lies where fine-tuning leaves it.
+pub fn eval(args: &EvalGaze) -> Result<Ended> {
+    let recipe = Recipe::resolve(&args.common)?;
+    let model = args.model.as_deref().unwrap_or(Path::new(MODEL));
+    if args.model.is_none() && !model.join("manifest.json").is_file() {
+        println!("no gaze model given: fine-tuning one into {}", model.display());
+        let tuning = Tuning::new(&args.encoder, &args.compute)?;
+        let request = tuning.request(&args.clips, model, &recipe, &recipe.gaze, &args.common);
+        if let Ended::Interrupted = follow("finetune-gaze", |monitor| gaze::finetune(&request, monitor))? {
+            return Ok(Ended::Interrupted);
+        }
+    } else {
+        println!("scoring the gaze model {}", model.display());
+        use_threads(&args.compute)?;
+    }
+    let request = eval_request(model, &args.clips, &args.out, &args.common, recipe.gaze.allow_seen_subjects);
+    Ok(show(&gaze::evaluate(&request)?))
+}

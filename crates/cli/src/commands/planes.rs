@@ -1,0 +1,29 @@
+//! `sonovox finetune-planes` and `eval-planes`.
+
+use std::path::Path;
+
+use anyhow::Result;
+use sonovox_downstream::planes;
+
+use super::downstream::{Tuning, eval_request, follow, show};
+use super::{Ended, use_threads};
+use crate::args::{Eval, Finetune};
+use crate::recipe::Recipe;
+
+/// Encoder to plane detector.
+pub fn finetune(args: &Finetune) -> Result<Ended> {
+    let recipe = Recipe::resolve(&args.common)?;
+    let tuning = Tuning::new(&args.encoder, &args.compute)?;
+    let out = args.out.as_deref().unwrap_or(Path::new("data/work/planes"));
+    let request = tuning.request(&args.clips, out, &recipe, &recipe.planes, &args.common);
+    follow("finetune-planes", |monitor| planes::finetune(&request, monitor))
+}
+
+/// Scores a plane detector.
+pub fn eval(args: &Eval) -> Result<Ended> {
+    let recipe = Recipe::resolve(&args.common)?;
+    use_threads(&args.compute)?;
+    let seen = recipe.planes.allow_seen_subjects;
+    let request = eval_request(&args.model, &args.clips, &args.out, &args.common, seen);
+    Ok(show(&planes::evaluate(&request)?))
+}

@@ -1,0 +1,27 @@
+//! `sonovox simulate`.
+
+use anyhow::{Result, bail};
+
+use super::Ended;
+use crate::args::Simulate;
+use crate::progress;
+use crate::recipe::Recipe;
+
+/// Writes a simulated study.
+pub fn run(args: &Simulate) -> Result<Ended> {
+    if args.common.resume {
+        bail!("simulate makes a study anew and has nothing to resume; --overwrite replaces one that exists");
+    }
+    let mut recipe = Recipe::resolve(&args.common)?;
+    recipe.simulate.seed = args.common.seed.unwrap_or(recipe.simulate.seed);
+    let bar = progress::bar(0, "simulate");
+    let mut follow = |done: usize, of: usize| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+    };
+    let summary = sonovox_simulate::run(&recipe.simulate, &args.out, args.common.overwrite, &mut follow)?;
+    bar.finish_and_clear();
+    println!("{summary}");
+    println!("study: {} (simulated: nothing clinical follows from it)", args.out.display());
+    Ok(Ended::Done)
+}

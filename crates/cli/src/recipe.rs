@@ -1,0 +1,156 @@
+//! Recipes: one TOML file to an experiment, a section to a stage.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use sonovox_downstream::{gaze::GazeConfig, planes::PlanesConfig};
+use sonovox_pretrain::PretrainConfig;
+use sonovox_study::SplitConfig;
+
+use crate::args::Common;
+
+#[cfg(feature = "media")]
+use {sonovox_preprocess::PreprocessConfig, sonovox_simulate::SimulateConfig};
+
+/// Sections of stages that this build leaves out are passed over.
+#[cfg(not(feature = "media"))]
+type PreprocessConfig = toml::Table;
+#[cfg(not(feature = "media"))]
+type SimulateConfig = toml::Table;
+
+/// A whole experiment; every key has a default.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Recipe {
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Which subjects are held out, for all stages alike.
+    pub split: SplitConfig,
+    /// Stage 0.
+    pub simulate: SimulateConfig,
+    /// Stage 1.
+    pub preprocess: PreprocessConfig,
+    /// Stage 2.
+    pub pretrain: PretrainConfig,
+    /// Stage 3.
+    pub planes: PlanesConfig,
+    /// Stage 4.
+    pub gaze: GazeConfig,
+}
+
+impl Recipe {
+    /// The recipe that the command line asks for: the file, then `--set`, then `--seed`.
+    pub fn resolve(common: &Common) -> Result<Self> {
+        let mut table = toml::Table::try_from(Self::default()).context("the default recipe")?;
+        if let Some(path) = &common.recipe {
+            merge(&mut table, read(path)?);
+        }
+        for assignment in &common.set {
+            merge(&mut table, parse_assignment(assignment)?);
+        }
+        let mut recipe: Self = match table.try_into() {
+            Ok(recipe) => recipe,
+            Err(error) => bail!("{}: {}", origin(common), error.to_string().trim_end()),
+        };
+        recipe.seed = common.seed.unwrap_or(recipe.seed);
+        Ok(recipe)
+    }
+}
+
+fn origin(common: &Common) -> String {
+    let file = common.recipe.as_ref().map_or_else(|| "recipe".to_owned(), |path| path.display().to_string());
+    if common.set.is_empty() { file } else { format!("{file} with --set {}", common.set.join(" --set ")) }
+}
+
+fn read(path: &Path) -> Result<toml::Table> {
+    let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    match toml::from_str(&text) {
+        Ok(table) => Ok(table),
+        Err(error) => bail!("{}: {}", path.display(), error.to_string().trim_end()),
+    }
+}
+
+/// Lays `over` on `table`, section by section, so that a recipe says only what differs from the defaults. A section
+/// of another `kind` (an optimiser, a schedule) replaces the old one whole: their keys are not the same.
+fn merge(table: &mut toml::Table, over: toml::Table) {
+    for (key, value) in over {
+        match (table.get_mut(&key), value) {
+            (Some(toml::Value::Table(old)), toml::Value::Table(new))
+                if new.get("kind").is_none_or(|kind| old.get("kind") == Some(kind)) =>
+            {
+                merge(old, new);
+            }
+            (_, value) => {
+                table.insert(key, value);
+            }
+        }
+    }
+}
+
+/// `a.b.c=value` as a table; a value that is no TOML is a string.
+fn parse_assignment(assignment: &str) -> Result<toml::Table> {
+    let Some((key, value)) = assignment.split_once('=') else {
+        bail!("--set {assignment}: expected KEY=VALUE, as in pretrain.run.epochs=5");
+    };
+    let table = toml::from_str(&format!("{key} = {value}"))
+        .or_else(|_| toml::from_str(&format!("{key} = {}", toml::Value::String(value.to_owned()))));
+    table.with_context(|| format!("--set {assignment}: expected KEY=VALUE, as in pretrain.run.epochs=5"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn common(recipe: Option<&str>, set: &[&str]) -> Common {
+        Common {
+            recipe: recipe.map(Into::into),
+            set: set.iter().map(ToString::to_string).collect(),
+            seed: None,
+            overwrite: false,
+            resume: false,
+        }
+    }
+
+    #[test]
+    fn set_overrides_one_key_and_keeps_the_others() {
+        let set = ["pretrain.run.epochs=3", "pretrain.contrastive=paper", "pretrain.run.schedule.warmup=0.2"];
+        let recipe = Recipe::resolve(&common(None, &set));
+        let recipe = recipe.expect("the keys exist");
+        assert_eq!(recipe.pretrain.run.epochs, 3);
+        assert_eq!(recipe.pretrain.contrastive, sonovox_pretrain::Contrastive::Paper);
+        assert_eq!(recipe.pretrain.pairs, PretrainConfig::default().pairs);
+        assert_eq!(recipe.pretrain.run.schedule, sonovox_train::Schedule::Cosine { warmup: 0.2, floor: 0.0 });
+    }
+
+    #[test]
+    fn another_kind_replaces_the_section() {
+        let set = ["pretrain.run.schedule={kind=\"step\", epochs=[1], factor=0.1}"];
+        let recipe = Recipe::resolve(&common(None, &set)).expect("a whole section");
+        let step = sonovox_train::Schedule::Step { epochs: vec![1], factor: 0.1 };
+        assert_eq!(recipe.pretrain.run.schedule, step);
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_by_name() {
+        for (set, named) in [("pretrain.epoch=3", "epoch"), ("pertrain.epochs=3", "pertrain"), ("seed.x=1", "seed")] {
+            let error = Recipe::resolve(&common(None, &[set])).expect_err("refused").to_string();
+            assert!(error.contains(named), "{error}");
+        }
+        assert!(Recipe::resolve(&common(None, &["nothing"])).is_err());
+        let error = Recipe::resolve(&common(Some("no/such.toml"), &[])).expect_err("refused");
+        assert!(format!("{error:#}").contains("no/such.toml"), "{error:#}");
+    }
+
+    #[test]
+    fn every_shipped_recipe_is_understood() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/recipes");
+        let mut seen = 0;
+        for entry in std::fs::read_dir(dir).expect("recipes") {
+            let path = entry.expect("entry").path();
+            Recipe::resolve(&common(path.to_str(), &[])).expect("a recipe of ours");
+            seen += 1;
+        }
+        assert!(seen >= 3, "{seen} recipes");
+    }
+}
