@@ -103,6 +103,12 @@ impl Study {
     }
 
     fn check_names(&self) -> Result<(), StudyError> {
+        if let Some(fault) = name_fault(&self.name) {
+            return Err(self.cannot_write(format!("the name `{}` {fault}", self.name.escape_debug())));
+        }
+        if self.recordings.is_empty() {
+            return Err(self.cannot_write("no recordings".into()));
+        }
         let mut ids = HashSet::new();
         let mut parts = HashMap::new();
         for recording in &self.recordings {

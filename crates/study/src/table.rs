@@ -156,7 +156,15 @@ impl<'t> Row<'t> {
             line: self.line,
             column: column.into(),
             expected: expected.into(),
-            found: self.text(column).unwrap_or_default().into(),
+            found: shown(self.text(column).unwrap_or_default()),
         }
     }
+}
+
+/// A cell as a message shows it: on one line, and not a page long.
+fn shown(cell: &str) -> String {
+    const LONGEST: usize = 80;
+    let start: String = cell.chars().take(LONGEST).collect();
+    let more = if start.len() < cell.len() { "…" } else { "" };
+    format!("{}{more}", start.escape_debug())
 }
