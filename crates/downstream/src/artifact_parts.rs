@@ -1,0 +1,72 @@
+//! What both stages leave beside their own results: weights, event log, notes, the circumstances of the run.
+
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use candle_core::Device;
+use serde::Serialize;
+use sonovox_artifact::{ArtifactWriter, RunFacts};
+use sonovox_ops::ParamStore;
+use sonovox_train::{Monitor, Outcome, RunConfig, Task};
+
+use crate::DownstreamError;
+
+/// Weights of encoder and head, running statistics included.
+pub(crate) const WEIGHTS: &str = "weights.safetensors";
+/// Predictions on the test frames.
+pub(crate) const PREDICTIONS: &str = "predictions.safetensors";
+/// The figures.
+pub(crate) const METRICS: &str = "metrics.json";
+
+/// Start of the event log's files.
+const EVENTS: &str = "events.";
+
+/// Said beside figures that were made from simulated clips.
+pub(crate) const SIMULATED_NOTE: &str = "simulated recordings: these figures show that the program learns what was drawn, and claim nothing clinical";
+
+/// Trains in the artifact's scratch folder, where checkpoints may lie, and copies the event log into the artifact.
+pub(crate) fn train<T: Task>(
+    task: &mut T,
+    store: &ParamStore,
+    config: &RunConfig,
+    writer: &mut ArtifactWriter,
+    monitor: &mut dyn Monitor,
+) -> Result<Outcome, DownstreamError> {
+    writer.exclude_from_hash(EVENTS);
+    let scratch = writer.scratch_dir()?;
+    let outcome = sonovox_train::run(task, store, config, &scratch, writer.resumed(), monitor)?;
+    if matches!(outcome, Outcome::Finished { .. }) {
+        // copied and not moved: a run that is killed from here on still finds its log when it resumes
+        copy_events(&scratch, writer.dir())?;
+    }
+    Ok(outcome)
+}
+
+fn copy_events(from: &Path, to: &Path) -> Result<(), DownstreamError> {
+    for entry in fs::read_dir(from).map_err(DownstreamError::io(from))? {
+        let entry = entry.map_err(DownstreamError::io(from))?;
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with(EVENTS) {
+            let path = to.join(&name);
+            fs::copy(entry.path(), &path).map_err(DownstreamError::io(path))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes `value` as readable JSON, keys sorted.
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), DownstreamError> {
+    let value = serde_json::to_value(value).expect("plain data");
+    let text = serde_json::to_string_pretty(&value).expect("plain data") + "\n";
+    fs::write(path, text).map_err(DownstreamError::io(path))
+}
+
+/// The circumstances of a run that began at `started`.
+pub(crate) fn run_facts(device: &Device, started: Instant) -> RunFacts {
+    RunFacts {
+        device: format!("{:?}", device.location()).to_lowercase(),
+        threads: rayon::current_num_threads() as u64,
+        wall_secs: started.elapsed().as_secs_f64(),
+    }
+}

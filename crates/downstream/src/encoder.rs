@@ -1,0 +1,186 @@
+//! Where the encoder comes from: a pretrain artifact, or chance.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sonovox_artifact::{Artifact, InputRef, Stage};
+use sonovox_model::{EncoderConfig, Preset, SeResNext};
+use sonovox_ops::ParamStore;
+
+use crate::DownstreamError;
+use crate::image::Size;
+
+/// The weights that fine-tuning starts from: `--encoder ARTIFACT` or `--encoder random`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EncoderChoice {
+    /// Fresh weights of the recipe's preset.
+    Random,
+    /// `encoder.safetensors` of a pretrain artifact, with the network its manifest names.
+    Pretrained(PathBuf),
+}
+
+impl FromStr for EncoderChoice {
+    type Err = Infallible;
+
+    fn from_str(word: &str) -> Result<Self, Infallible> {
+        Ok(if word == "random" { Self::Random } else { Self::Pretrained(word.into()) })
+    }
+}
+
+/// What a pretrain manifest's details tell of its encoder.
+#[derive(Deserialize)]
+struct PretrainFacts {
+    encoder: EncoderConfig,
+    frame: (u32, u32),
+    #[serde(default)]
+    train_subjects: Vec<String>,
+}
+
+/// What a model's manifest keeps of where its encoder came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncoderOrigin {
+    /// "random" or "pretrained".
+    pub from: String,
+    /// The network, in the form this stage uses.
+    pub config: EncoderConfig,
+    /// Subjects that it was pretrained on.
+    pub train_subjects: Vec<String>,
+    /// Height and width of the frames it was pretrained on.
+    pub frame: Option<(u32, u32)>,
+}
+
+/// An encoder's facts and where its weights lie.
+pub(crate) struct EncoderSource {
+    pub origin: EncoderOrigin,
+    artifact: Option<Artifact>,
+}
+
+/// File of the video encoder inside a pretrain artifact.
+const WEIGHTS: &str = "encoder.safetensors";
+/// Place of the encoder in a model's store.
+pub(crate) const SCOPE: &str = "encoder";
+
+impl EncoderSource {
+    /// Opens the chosen encoder; `dilated` is the form that the stage's head needs (the weights serve both).
+    pub fn open(choice: &EncoderChoice, preset: Preset, dilated: bool) -> Result<Self, DownstreamError> {
+        let EncoderChoice::Pretrained(path) = choice else {
+            let config = EncoderConfig::new(preset).with_dilated(dilated);
+            let origin =
+                EncoderOrigin { from: "random".into(), config, train_subjects: Vec::new(), frame: None };
+            return Ok(Self { origin, artifact: None });
+        };
+        let artifact = Artifact::open(path, Stage::Pretrain)?;
+        let facts: PretrainFacts =
+            serde_json::from_value(artifact.manifest.details.clone()).map_err(|error| {
+                let cause = format!("does not describe its encoder: {error}");
+                DownstreamError::NoModel { path: path.clone(), stage: Stage::Pretrain, cause }
+            })?;
+        let origin = EncoderOrigin {
+            from: "pretrained".into(),
+            config: facts.encoder.with_dilated(dilated),
+            train_subjects: facts.train_subjects,
+            frame: Some(facts.frame),
+        };
+        Ok(Self { origin, artifact: Some(artifact) })
+    }
+
+    /// Whether the weights are fresh.
+    pub fn is_random(&self) -> bool {
+        self.artifact.is_none()
+    }
+
+    /// How a manifest refers to the pretrain artifact.
+    pub fn input_ref(&self) -> Option<InputRef> {
+        self.artifact.as_ref().map(Artifact::input_ref)
+    }
+
+    /// Refuses test subjects that the encoder was pretrained on, unless `allowed`.
+    pub fn check_unseen(&self, test_subjects: &[String], allowed: bool) -> Result<(), DownstreamError> {
+        let Some(artifact) = &self.artifact else { return Ok(()) };
+        check_unseen(&artifact.path, &self.origin.train_subjects, test_subjects, allowed)
+    }
+
+    /// Sets the parameters `encoder.*` of `store` from the artifact; leaves fresh ones as they are.
+    pub fn load_into(&self, store: &ParamStore) -> Result<(), DownstreamError> {
+        let Some(artifact) = &self.artifact else { return Ok(()) };
+        // a store of its own, so that a missing or surplus tensor of the encoder is an error and the head's are not
+        let loaded = ParamStore::new(0, store.dtype(), store.device());
+        SeResNext::new(&self.origin.config, &loaded.scope())?;
+        loaded.load_strict(artifact.file(WEIGHTS))?;
+        let vars: BTreeMap<_, _> = store.params().into_iter().chain(store.buffers()).collect();
+        for (name, tensor) in loaded.to_tensors() {
+            vars[&format!("{SCOPE}.{name}")].set(&tensor)?;
+        }
+        Ok(())
+    }
+
+    /// What a reader should know where the frames are not of the size the encoder was pretrained on. Convolutions
+    /// take any size; what was learned at one scale may serve less at another.
+    pub fn size_note(&self, size: Size) -> Option<String> {
+        let (height, width) = self.origin.frame?;
+        let pretrained = Size { height: height as usize, width: width as usize };
+        (pretrained != size).then(|| {
+            format!("the encoder was pretrained on frames of {pretrained} pixels, these are of {size}")
+        })
+    }
+}
+
+/// Refuses `test` subjects that are among `seen`, unless `allowed`.
+pub(crate) fn check_unseen(
+    model: &Path,
+    seen: &[String],
+    test: &[String],
+    allowed: bool,
+) -> Result<(), DownstreamError> {
+    let seen: BTreeSet<&String> = seen.iter().collect();
+    let subjects: Vec<String> = test.iter().filter(|subject| seen.contains(subject)).cloned().collect();
+    if subjects.is_empty() || allowed {
+        return Ok(());
+    }
+    Err(DownstreamError::SeenSubjects { model: model.to_owned(), subjects })
+}
+
+/// Panics unless one step on four noisy frames of 32x40 gives every parameter of `store` a finite, non-zero gradient.
+#[cfg(test)]
+pub(crate) fn check_gradients(
+    store: &ParamStore,
+    loss: impl FnOnce(&candle_core::Tensor) -> candle_core::Result<candle_core::Tensor>,
+) {
+    use candle_core::Tensor;
+    use rand::Rng;
+
+    let mut rng = crate::chance::of_image(1, 0, 0);
+    let noise: Vec<f32> = (0..4 * 32 * 40).map(|_| rng.random_range(-2.0..2.0)).collect();
+    let images = Tensor::from_vec(noise, (4, 1, 32, 40), store.device()).expect("images");
+    let gradients = sonovox_ops::backward(&loss(&images).expect("a loss")).expect("gradients");
+    for (name, var) in store.params() {
+        let gradient = gradients.get(&var).unwrap_or_else(|| panic!("{name} has no gradient"));
+        let values: Vec<f32> = gradient.flatten_all().and_then(|flat| flat.to_vec1()).expect("values");
+        assert!(values.iter().all(|value| value.is_finite()), "{name}");
+        assert!(values.iter().any(|&value| value != 0.0), "{name}: all zero");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_is_a_word_and_all_else_a_path() {
+        assert_eq!("random".parse(), Ok(EncoderChoice::Random));
+        assert_eq!("runs/e1".parse(), Ok(EncoderChoice::Pretrained("runs/e1".into())));
+    }
+
+    #[test]
+    fn seen_subjects_are_named() {
+        let names = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let (seen, test) = (names(&["a", "b", "c"]), names(&["b", "d"]));
+        let error = check_unseen(Path::new("enc"), &seen, &test, false).unwrap_err().to_string();
+        assert!(error.contains("found 1: b;"), "{error}");
+        assert!(check_unseen(Path::new("enc"), &seen, &test, true).is_ok());
+        assert!(check_unseen(Path::new("enc"), &seen, &names(&["d"]), false).is_ok());
+    }
+}
