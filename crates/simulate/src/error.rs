@@ -76,8 +76,21 @@ pub enum SimulateError {
     },
     /// a recording could not be written
     #[error(transparent)]
-    Media(#[from] sonovox_media::MediaError),
+    Media(Box<sonovox_media::MediaError>),
     /// the study's tables could not be written
     #[error(transparent)]
-    Study(#[from] sonovox_study::StudyError),
+    Study(Box<sonovox_study::StudyError>),
+}
+
+// boxed: both are large and rare
+impl From<sonovox_media::MediaError> for SimulateError {
+    fn from(error: sonovox_media::MediaError) -> Self {
+        Self::Media(Box::new(error))
+    }
+}
+
+impl From<sonovox_study::StudyError> for SimulateError {
+    fn from(error: sonovox_study::StudyError) -> Self {
+        Self::Study(Box::new(error))
+    }
 }

@@ -112,12 +112,7 @@ impl GazeSource<'_> {
     /// Searching: what passes by, or anywhere about the middle.
     fn wander(&self, time_secs: f64, from: Target, rng: &mut Stream) -> Target {
         let view = self.path.view(time_secs);
-        let passing = self
-            .world
-            .groups
-            .iter()
-            .filter(|group| (group.travel_mm - view.travel_mm).abs() < 12.0)
-            .next_back();
+        let passing = self.world.groups.iter().rfind(|group| (group.travel_mm - view.travel_mm).abs() < 12.0);
         match passing {
             Some(group) if rng.random_bool(0.6) => {
                 Target::Body(pick(&group.landmarks, rng).at + vec2(normal(rng), normal(rng)) * (3.0 * AIM_MM))

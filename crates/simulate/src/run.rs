@@ -237,5 +237,8 @@ mod tests {
         for sonographer in 0..4 {
             assert_eq!(casts.iter().filter(|cast| cast.sonographer == sonographer).count(), 6);
         }
+        // a voice must not stand for a subject: some are scanned by two people
+        let scanned_by = |subject| casts.iter().filter(move |c| c.subject == subject).map(|c| c.sonographer);
+        assert!((0..12).any(|subject| scanned_by(subject).collect::<HashSet<_>>().len() == 2));
     }
 }

@@ -27,10 +27,9 @@ fn config() -> SimulateConfig {
 fn study() -> &'static (Study, SimulateSummary, Value) {
     static STUDY: OnceLock<(Study, SimulateSummary, Value)> = OnceLock::new();
     STUDY.get_or_init(|| {
-        // lives as long as the process; the system cleans its folder for temporary files
-        let folder = tempfile::tempdir().unwrap().keep().join("study");
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("simulated-study");
         let mut last = (0, 0);
-        let summary = run(&config(), &folder, false, &mut |done, total| last = (done, total)).unwrap();
+        let summary = run(&config(), &folder, true, &mut |done, total| last = (done, total)).unwrap();
         assert_eq!(last, (3 * FRAMES, 3 * FRAMES));
         let truth = serde_json::from_slice(&std::fs::read(folder.join("truth.json")).unwrap()).unwrap();
         (Study::open(&folder).unwrap(), summary, truth)

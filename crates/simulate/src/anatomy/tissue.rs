@@ -66,7 +66,7 @@ pub struct Tissue {
 impl Tissue {
     /// Arrays for a grid, all zero.
     pub fn for_grid(grid: &PolarGrid) -> Self {
-        let zeros = || vec![0.0; grid.len()];
+        let zeros = || vec![0.0; grid.points()];
         Self { x_mm: zeros(), y_mm: zeros(), grain: zeros(), echo_db: zeros(), loss_db_per_mm: zeros() }
     }
 

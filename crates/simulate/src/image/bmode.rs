@@ -52,7 +52,7 @@ pub struct BMode {
 impl BMode {
     /// For a grid and the settings of a subject.
     pub fn new(grid: PolarGrid, subject: &Subject, rng: &mut Stream) -> Self {
-        let zeros = || [vec![0.0; grid.len()], vec![0.0; grid.len()]];
+        let zeros = || [vec![0.0; grid.points()], vec![0.0; grid.points()]];
         Self {
             scatterers: Scatterers::draw(rng),
             noise: rng.clone(),
@@ -63,7 +63,7 @@ impl BMode {
             field: zeros(),
             blurred: zeros(),
             row: [vec![0.0; grid.lines], vec![0.0; grid.lines]],
-            shown: vec![0.0; grid.len()],
+            shown: vec![0.0; grid.points()],
             is_first: true,
             grid,
         }
@@ -205,7 +205,7 @@ mod tests {
                 tissue.loss_db_per_mm[sample * lines + lines - 1 - line] = 0.0;
             }
         }
-        let mut out = vec![0; bmode.grid.len()];
+        let mut out = vec![0; bmode.grid.points()];
         bmode.frame(&tissue, &View::default(), &mut out);
         let mean = |first: usize, end: usize| {
             let values = (200..300).flat_map(|s| (first..end).map(move |l| s * lines + l));
@@ -220,7 +220,7 @@ mod tests {
     fn speckle_stays_with_a_still_probe_and_changes_when_it_slides() {
         let (mut bmode, tissue) = uniform(0.0);
         let mut image = |travel_mm| {
-            let mut out = vec![0; bmode.grid.len()];
+            let mut out = vec![0; bmode.grid.points()];
             bmode.is_first = true;
             bmode.frame(&tissue, &View { travel_mm, ..View::default() }, &mut out);
             out.into_iter().map(f64::from).collect::<Vec<_>>()

@@ -34,8 +34,8 @@ impl PolarGrid {
         Self { lines, samples, radius_mm, half_angle_rad, depth_mm, directions }
     }
 
-    /// Points of the grid.
-    pub fn len(&self) -> usize {
+    /// Points of the grid: the length of an array on it.
+    pub fn points(&self) -> usize {
         self.lines * self.samples
     }
 

@@ -36,7 +36,7 @@ impl Imager {
             screen: Screen::new(layout, subject),
             scan: scan::ScanMap::new(layout, &grid),
             tissue: Tissue::for_grid(&grid),
-            polar: vec![0; grid.len()],
+            polar: vec![0; grid.points()],
             bmode: bmode::BMode::new(grid, subject, rng),
         }
     }

@@ -71,7 +71,7 @@ mod tests {
         let layout = Layout::new(400, 300, 100.0);
         let grid = layout.grid();
         let polar: Vec<u8> =
-            (0..grid.len()).map(|i| ((i / grid.lines) * 200 / (grid.samples - 1)) as u8).collect();
+            (0..grid.points()).map(|i| ((i / grid.lines) * 200 / (grid.samples - 1)) as u8).collect();
         let mut out = vec![7; 400 * 300];
         ScanMap::new(&layout, &grid).convert(&polar, &mut out);
         for depth_mm in [10.0, 50.0, 90.0] {

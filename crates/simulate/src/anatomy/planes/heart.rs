@@ -30,7 +30,7 @@ pub fn four_chambers(subject: &Subject, rng: &mut Stream) -> Drawing {
     Drawing {
         structures,
         landmarks: vec![
-            Landmark { at: heart.point(vec2(-1.0 * size, 0.0)), weight: 0.6 },
+            Landmark { at: heart.point(vec2(-size, 0.0)), weight: 0.6 },
             Landmark { at: heart.point(vec2(5.5 * size, -3.4 * size)), weight: 0.15 },
             Landmark { at: heart.point(vec2(5.0 * size, 3.4 * size)), weight: 0.15 },
             Landmark { at: vec2(-radius + 9.8, 1.8), weight: 0.1 },
