@@ -43,18 +43,34 @@ impl Recipe {
     /// The recipe that the command line asks for: the file, then `--set`, then `--seed`.
     pub fn resolve(common: &Common) -> Result<Self> {
         let mut table = toml::Table::try_from(Self::default()).context("the default recipe")?;
+        if let Some(simulate) = table.get_mut("simulate").and_then(toml::Value::as_table_mut) {
+            simulate.remove("seed");
+        }
         if let Some(path) = &common.recipe {
             merge(&mut table, read(path)?);
         }
         for assignment in &common.set {
             merge(&mut table, parse_assignment(assignment)?);
         }
-        let mut recipe: Self = match table.try_into() {
+        if let Some(seed) = common.seed {
+            table.insert("seed".to_owned(), toml::Value::try_from(seed).context("--seed")?);
+        }
+        share_seed(&mut table);
+        let recipe: Self = match table.try_into() {
             Ok(recipe) => recipe,
             Err(error) => bail!("{}: {}", origin(common), error.to_string().trim_end()),
         };
-        recipe.seed = common.seed.unwrap_or(recipe.seed);
         Ok(recipe)
+    }
+}
+
+/// The simulation has a seed of its own, so that one study can be trained on with several seeds; where nobody gave
+/// it one, it has the recipe's.
+fn share_seed(table: &mut toml::Table) {
+    let seed = table.get("seed").cloned().unwrap_or(toml::Value::Integer(0));
+    let simulate = table.entry("simulate").or_insert_with(|| toml::Value::Table(toml::Table::new()));
+    if let Some(simulate) = simulate.as_table_mut() {
+        simulate.entry("seed").or_insert(seed);
     }
 }
 
@@ -140,6 +156,15 @@ mod tests {
         assert!(Recipe::resolve(&common(None, &["nothing"])).is_err());
         let error = Recipe::resolve(&common(Some("no/such.toml"), &[])).expect_err("refused");
         assert!(format!("{error:#}").contains("no/such.toml"), "{error:#}");
+    }
+
+    #[test]
+    fn the_default_recipe_spells_out_the_defaults() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/recipes/default.toml");
+        let shipped: toml::Table = read(&path).expect("a recipe of ours");
+        let defaults = Recipe::resolve(&common(None, &[])).expect("the defaults");
+        let defaults = toml::Table::try_from(defaults).expect("plain data");
+        assert_eq!(shipped, defaults, "`sonovox recipe` writes it anew");
     }
 
     #[test]

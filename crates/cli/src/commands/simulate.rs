@@ -12,8 +12,7 @@ pub fn run(args: &Simulate) -> Result<Ended> {
     if args.common.resume {
         bail!("simulate makes a study anew and has nothing to resume; --overwrite replaces one that exists");
     }
-    let mut recipe = Recipe::resolve(&args.common)?;
-    recipe.simulate.seed = args.common.seed.unwrap_or(recipe.simulate.seed);
+    let recipe = Recipe::resolve(&args.common)?;
     let bar = progress::bar(0, "simulate");
     let mut follow = |done: usize, of: usize| {
         bar.set_length(of as u64);
