@@ -14,6 +14,9 @@ use crate::{MediaError, log};
 /// What a packet or file that is shorter than it should be means.
 const CUT_OFF: &str = "the file is cut off";
 
+/// A demuxer that finds nothing readable this many times in a row has lost its way.
+const MAX_BAD_READS: u32 = 1000;
+
 /// An open file and its path.
 pub(crate) struct Input {
     pub path: PathBuf,
@@ -151,6 +154,8 @@ pub(crate) struct PacketSource {
     pub stated_end: Option<StatedEnd>,
     /// The last packet is shorter than its container says.
     last_is_cut: bool,
+    /// A place could not be read, and reading went on behind it.
+    damage: Option<String>,
 }
 
 impl PacketSource {
@@ -166,16 +171,30 @@ impl PacketSource {
             unsafe { (**(*input.context.as_mut_ptr()).streams.add(index)).discard = discard };
         }
         let packet = Packet::empty();
-        Self { input, stream, packet, reached_secs: f64::NEG_INFINITY, stated_end, last_is_cut: false }
+        Self {
+            input,
+            stream,
+            packet,
+            reached_secs: f64::NEG_INFINITY,
+            stated_end,
+            last_is_cut: false,
+            damage: None,
+        }
     }
 
-    /// Reads on to the next packet of the chosen stream.
+    /// Reads on to the next packet of the chosen stream, over damaged places if need be.
     pub fn advance(&mut self) -> Step {
         log::take_cause();
+        let mut bad_reads = 0;
         loop {
             match self.packet.read(&mut self.input.context) {
                 Ok(()) => {}
                 Err(AvError::Eof) => return self.end(),
+                Err(AvError::InvalidData) if bad_reads < MAX_BAD_READS => {
+                    bad_reads += 1;
+                    self.damage = Some(fault(AvError::InvalidData));
+                    continue;
+                }
                 Err(error) => return Step::Fault(fault(error)),
             }
             self.note_reached();
@@ -196,8 +215,8 @@ impl PacketSource {
         if error < 0 && AvError::from(error) != AvError::Eof {
             return Step::Fault(fault(AvError::from(error)));
         }
-        match log::take_cause() {
-            Some(cause) => Step::Fault(cause.to_owned()),
+        match log::take_cause().map(str::to_owned).or_else(|| self.damage.clone()) {
+            Some(cause) => Step::Fault(cause),
             None if self.last_is_cut || ending::is_cut_gif(&self.input) => Step::Fault(CUT_OFF.into()),
             None => Step::End,
         }

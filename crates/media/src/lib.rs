@@ -38,3 +38,16 @@ pub use sample::{GreyFrame, sample_frames};
 pub use sonovox_study::CropRect;
 pub use video_reader::{FrameSpec, VideoReader};
 pub use writer::{FrameRate, RecordingFormat, RecordingWriter};
+
+#[cfg(test)]
+mod tests {
+    /// Readers and writers move to worker threads.
+    #[test]
+    fn readers_and_writers_can_be_sent_to_threads() {
+        fn assert_send<T: Send>() {}
+        assert_send::<crate::VideoReader>();
+        assert_send::<crate::AudioReader>();
+        assert_send::<crate::RecordingWriter>();
+        assert_send::<crate::MediaError>();
+    }
+}

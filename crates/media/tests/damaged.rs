@@ -135,3 +135,25 @@ fn a_film_that_is_cut_off_never_ends_silently() {
         }
     }
 }
+
+#[test]
+fn a_hole_in_the_middle_is_not_taken_for_the_end() {
+    if !common::have_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = film(folder.path(), "hole.mp4", &["-g", "5", "-movflags", "+faststart"]);
+    let all = read_video(&path).expect("a whole film").delivered;
+    // the fourth chunk of the first track is said to lie far behind the end of the file
+    let mut bytes = std::fs::read(&path).unwrap();
+    let table = bytes.windows(4).position(|word| word == b"stco").expect("a chunk table");
+    let entry = table + 12 + 3 * 4;
+    bytes[entry..entry + 4].copy_from_slice(&0x7fff_0000_u32.to_be_bytes());
+    std::fs::write(&path, bytes).unwrap();
+    let MediaError::Incomplete { losses, .. } = read_video(&path).expect_err("something is missing") else {
+        panic!("expected Incomplete")
+    };
+    // FFmpeg's demuxer says "end of file" at the hole, as it does to ffprobe
+    assert!(losses.delivered > 0 && losses.delivered < all, "{losses}");
+    assert!(losses.expected_secs.is_some_and(|expected| (expected - 2.0).abs() < 0.01), "{losses}");
+}

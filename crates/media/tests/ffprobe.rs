@@ -71,7 +71,7 @@ fn is_recording(path: &Path) -> bool {
 
 /// Compares one file; the fault in words.
 fn compare(path: &Path) -> Result<(), String> {
-    let judged = ffprobe_times(path);
+    let judged = common::ffprobe_times(path);
     let read = read(path);
     let dropped = read.losses.disordered_frames as usize;
     if judged.len() != read.times.len() + dropped {
@@ -81,7 +81,7 @@ fn compare(path: &Path) -> Result<(), String> {
             read.times.len()
         ));
     }
-    let rising = rising(&judged);
+    let rising = common::rising(&judged);
     if rising.len() != read.times.len() {
         return Err(format!("expected {} frames in order, found {}", rising.len(), read.times.len()));
     }
@@ -94,20 +94,6 @@ fn compare(path: &Path) -> Result<(), String> {
         }
     }
     check_end(path, read.end)
-}
-
-/// The frames whose times lie after all before them; a frame without a time counts as in order.
-fn rising(times: &[Option<f64>]) -> Vec<Option<f64>> {
-    let mut last = f64::NEG_INFINITY;
-    let is_later = |time: &&Option<f64>| match time {
-        Some(time) if *time <= last => false,
-        Some(time) => {
-            last = *time;
-            true
-        }
-        None => true,
-    };
-    times.iter().filter(is_later).copied().collect()
 }
 
 /// Files that end in an error are those in the two lists, with the cause given there; all others end without one.
@@ -147,22 +133,4 @@ fn read(path: &Path) -> Read {
     assert_eq!(reader.losses().delivered as usize, times.len());
     assert!(matches!(reader.next_frame(&mut pixels), Ok(None)), "an ended reader stays ended");
     Read { times, losses: reader.losses().clone(), end }
-}
-
-/// Presentation times by ffprobe (FFmpeg's best guess where a frame has none of its own, `None` where there is none).
-/// Empty where ffprobe cannot read the file.
-fn ffprobe_times(path: &Path) -> Vec<Option<f64>> {
-    let path = path.to_str().expect("shared recordings have plain names");
-    let arguments = ["-v", "quiet", "-select_streams", "v:0", "-show_entries"];
-    let entries = ["frame=pts_time,best_effort_timestamp_time", "-of", "default=nk=0:nw=0", path];
-    let output = common::output_of("ffprobe", &[&arguments[..], &entries[..]].concat()).unwrap_or_default();
-    let text = String::from_utf8_lossy(&output);
-    let frames = text.split("[/FRAME]").filter(|frame| frame.contains("[FRAME]"));
-    frames
-        .map(|frame| time_in(frame, "pts_time=").or_else(|| time_in(frame, "best_effort_timestamp_time=")))
-        .collect()
-}
-
-fn time_in(frame: &str, key: &str) -> Option<f64> {
-    frame.lines().find_map(|line| line.strip_prefix(key))?.parse().ok()
 }

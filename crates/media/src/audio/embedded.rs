@@ -53,7 +53,7 @@ impl EmbeddedAudio {
     }
 
     /// Puts the first sample at 0 s.
-    pub fn from_zero(mut self) -> Self {
+    pub fn starting_at_zero(mut self) -> Self {
         self.clock.shift_secs = self.clock.start_secs;
         self.facts.start_secs = Some(0.0);
         self

@@ -49,7 +49,7 @@ impl AudioReader {
         }
         let audio = embedded::EmbeddedAudio::open(path)?;
         let no_audio = || MediaError::NoAudio { path: path.to_owned(), found: "none with any packet".into() };
-        let audio = audio.ok_or_else(no_audio)?.from_zero();
+        let audio = audio.ok_or_else(no_audio)?.starting_at_zero();
         Ok(Self { source: Source::Embedded(Box::new(audio)) })
     }
 

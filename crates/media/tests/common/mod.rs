@@ -55,3 +55,35 @@ pub fn files_under(folder: &Path) -> Vec<PathBuf> {
     files.sort();
     files
 }
+
+/// Presentation times by ffprobe (FFmpeg's best guess where a frame has none of its own, `None` where there is none).
+/// Empty where ffprobe cannot read the file.
+pub fn ffprobe_times(path: &Path) -> Vec<Option<f64>> {
+    let path = path.to_str().expect("shared recordings have plain names");
+    let arguments = ["-v", "quiet", "-select_streams", "v:0", "-show_entries"];
+    let entries = ["frame=pts_time,best_effort_timestamp_time", "-of", "default=nk=0:nw=0", path];
+    let output = output_of("ffprobe", &[&arguments[..], &entries[..]].concat()).unwrap_or_default();
+    let text = String::from_utf8_lossy(&output);
+    let frames = text.split("[/FRAME]").filter(|frame| frame.contains("[FRAME]"));
+    frames
+        .map(|frame| time_in(frame, "pts_time=").or_else(|| time_in(frame, "best_effort_timestamp_time=")))
+        .collect()
+}
+
+fn time_in(frame: &str, key: &str) -> Option<f64> {
+    frame.lines().find_map(|line| line.strip_prefix(key))?.parse().ok()
+}
+
+/// The frames whose times lie after all before them; a frame without a time counts as in order.
+pub fn rising(times: &[Option<f64>]) -> Vec<Option<f64>> {
+    let mut last = f64::NEG_INFINITY;
+    let is_later = |time: &&Option<f64>| match time {
+        Some(time) if *time <= last => false,
+        Some(time) => {
+            last = *time;
+            true
+        }
+        None => true,
+    };
+    times.iter().filter(is_later).copied().collect()
+}
