@@ -63,7 +63,7 @@ pub enum MediaError {
     #[error("{}: its {what} cannot be converted: {cause}", path.display())]
     Convert { path: PathBuf, what: &'static str, cause: String },
     #[error("{}: its {what} could not be read in full: {losses}", path.display())]
-    Incomplete { path: PathBuf, what: &'static str, losses: Losses },
+    Incomplete { path: PathBuf, what: &'static str, losses: Box<Losses> },
     #[error("{}: cannot be written: {cause}", path.display())]
     Write { path: PathBuf, cause: String },
     #[error("cannot write a recording: expected {expected}, found {found}")]

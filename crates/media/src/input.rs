@@ -187,6 +187,8 @@ impl PacketSource {
         log::take_cause();
         let mut bad_reads = 0;
         loop {
+            // FFmpeg overwrites a packet without letting go of the data that it held
+            self.packet = Packet::empty();
             match self.packet.read(&mut self.input.context) {
                 Ok(()) => {}
                 Err(AvError::Eof) => return self.end(),

@@ -127,9 +127,17 @@ struct Sampler {
     scout: PacketSource,
     frame: frame::Video,
     orientation: Orientation,
-    /// Made when the first frame tells the true size; with the sizes it was made for.
-    scaler: Option<(GreyScaler, (u32, u32), (u32, u32))>,
+    /// Made when the first frame tells the true size.
+    scaler: Option<SizedScaler>,
     max_side: u32,
+}
+
+struct SizedScaler {
+    scaler: GreyScaler,
+    /// The stored size it was made for.
+    stored: (u32, u32),
+    /// Width and height of what it makes.
+    size: (u32, u32),
 }
 
 impl Sampler {
@@ -180,18 +188,18 @@ impl Sampler {
 
     fn grey(&mut self, time_secs: f64) -> Result<GreyFrame, MediaError> {
         let path = self.decoder.source.input.path.clone();
+        let failed = |error| convert_error(&path, error);
         let stored = (self.frame.width(), self.frame.height());
-        if self.scaler.as_ref().is_none_or(|(_, made_for, _)| *made_for != stored) {
-            let (shown_width, shown_height) = self.orientation.turn_size(stored);
-            let size = fitted(shown_width, shown_height, self.max_side);
-            let whole = CropRect { x: 0, y: 0, width: shown_width, height: shown_height };
-            let scaler = GreyScaler::new(whole, stored, self.orientation, size)
-                .map_err(|error| convert_error(&path, error))?;
-            self.scaler = Some((scaler, stored, size));
+        if self.scaler.as_ref().is_none_or(|made| made.stored != stored) {
+            let shown = self.orientation.turn_size(stored);
+            let size = fitted(shown.0, shown.1, self.max_side);
+            let whole = CropRect { x: 0, y: 0, width: shown.0, height: shown.1 };
+            let scaler = GreyScaler::new(whole, stored, self.orientation, size).map_err(failed)?;
+            self.scaler = Some(SizedScaler { scaler, stored, size });
         }
-        let (scaler, _, (width, height)) = self.scaler.as_mut().expect("just made");
+        let SizedScaler { scaler, size: (width, height), .. } = self.scaler.as_mut().expect("just made");
         let mut pixels = vec![0; *width as usize * *height as usize];
-        scaler.convert(&self.frame, &mut pixels).map_err(|error| convert_error(&path, error))?;
+        scaler.convert(&self.frame, &mut pixels).map_err(failed)?;
         Ok(GreyFrame { time_secs, width: *width, height: *height, pixels })
     }
 }

@@ -143,7 +143,11 @@ impl VideoReader {
         self.decoder.close(self.clock.reached_secs, tolerance);
         if self.decoder.losses.is_incomplete() {
             let path = self.decoder.source.input.path.clone();
-            return Err(MediaError::Incomplete { path, what: "video", losses: self.decoder.losses.clone() });
+            return Err(MediaError::Incomplete {
+                path,
+                what: "video",
+                losses: Box::new(self.decoder.losses.clone()),
+            });
         }
         Ok(None)
     }

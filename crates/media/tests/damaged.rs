@@ -129,7 +129,7 @@ fn a_film_that_is_cut_off_never_ends_silently() {
             match read_video(&path) {
                 Err(error) => assert!(error.to_string().contains(name), "{error}"),
                 Ok(losses) => {
-                    assert_eq!(losses.delivered, all, "{name} cut to {share}: {losses}, and not a word")
+                    assert_eq!(losses.delivered, all, "{name} cut to {share}: {losses}, and not a word");
                 }
             }
         }

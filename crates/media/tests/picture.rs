@@ -189,7 +189,7 @@ fn first_fields(frames: &[u8], width: usize, height: usize, second_starts_at: us
             for x in 0..width {
                 let at = |y: usize| u32::from(frame[y * width + x]);
                 let mean = match (y > 0, y + 1 < height) {
-                    (true, true) => (at(y - 1) + at(y + 1) + 1) / 2,
+                    (true, true) => (at(y - 1) + at(y + 1)).div_ceil(2),
                     (true, false) => at(y - 1),
                     (false, _) => at(y + 1),
                 };

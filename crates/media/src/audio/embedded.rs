@@ -106,7 +106,7 @@ impl EmbeddedAudio {
         self.ended = true;
         self.decoder.close(Some(self.clock.true_next_secs()), END_TOLERANCE_SECS);
         if self.decoder.losses.is_incomplete() {
-            let losses = self.decoder.losses.clone();
+            let losses = Box::new(self.decoder.losses.clone());
             return Err(MediaError::Incomplete { path: self.path(), what: "sound", losses });
         }
         Ok(None)

@@ -192,7 +192,7 @@ impl SoundFile {
         self.losses.expected_secs =
             self.facts.duration_secs.filter(|expected| expected - reached > END_TOLERANCE_SECS);
         if self.losses.is_incomplete() {
-            let (path, losses) = (self.path.clone(), self.losses.clone());
+            let (path, losses) = (self.path.clone(), Box::new(self.losses.clone()));
             return Err(MediaError::Incomplete { path, what: "sound", losses });
         }
         Ok(None)
