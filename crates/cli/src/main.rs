@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         Ok(Ended::Done) => ExitCode::SUCCESS,
         Ok(Ended::Interrupted) => ExitCode::from(130),
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", commands::describe(&error));
             ExitCode::from(commands::exit_code(&error))
         }
     }

@@ -66,7 +66,8 @@ impl Monitor for TrainingProgress {
     fn epoch(&mut self, epoch: u32, train: &[(String, f64)], held_out: &Evaluation) {
         let shown = |values: &[(String, f64)]| {
             let quiet = ["gradient_norm", "learning_rate", "temperature", "retrieval_pairs"];
-            let values = values.iter().filter(|(name, _)| !quiet.contains(&name.as_str()) && !name.contains("chance"));
+            let values =
+                values.iter().filter(|(name, _)| !quiet.contains(&name.as_str()) && !name.contains("chance"));
             values.map(|(name, value)| format!("{name} {value:.3}")).collect::<Vec<_>>().join("  ")
         };
         tell(&self.bar, &format!("epoch {:>3}  train: {}", epoch + 1, shown(train)));

@@ -149,7 +149,9 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_refused_by_name() {
-        for (set, named) in [("pretrain.epoch=3", "epoch"), ("pertrain.epochs=3", "pertrain"), ("seed.x=1", "seed")] {
+        for (set, named) in
+            [("pretrain.epoch=3", "epoch"), ("pertrain.epochs=3", "pertrain"), ("seed.x=1", "seed")]
+        {
             let error = Recipe::resolve(&common(None, &[set])).expect_err("refused").to_string();
             assert!(error.contains(named), "{error}");
         }
@@ -161,10 +163,10 @@ mod tests {
     #[test]
     fn the_default_recipe_spells_out_the_defaults() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/recipes/default.toml");
-        let shipped: toml::Table = read(&path).expect("a recipe of ours");
+        let shipped = std::fs::read_to_string(&path).expect("a recipe of ours");
+        let keys = shipped.split_once("\n\n").expect("a comment, then the keys").1;
         let defaults = Recipe::resolve(&common(None, &[])).expect("the defaults");
-        let defaults = toml::Table::try_from(defaults).expect("plain data");
-        assert_eq!(shipped, defaults, "`sonovox recipe` writes it anew");
+        assert_eq!(keys, toml::to_string(&defaults).expect("plain data"), "`sonovox recipe` writes it anew");
     }
 
     #[test]

@@ -66,8 +66,11 @@ impl Source {
         let frames: Vec<_> = drawn.iter().map(|pair| (pair.recording, pair.frame)).collect();
         let positive: Vec<_> = drawn.iter().map(|pair| (pair.recording, pair.speech_secs)).collect();
         let negative: Vec<_> = drawn.iter().map(|pair| (pair.recording, pair.negative_secs)).collect();
-        let pairs =
-            Pairs { frames: self.frames(&frames)?, positive: self.speech(&positive)?, negative: self.speech(&negative)? };
+        let pairs = Pairs {
+            frames: self.frames(&frames)?,
+            positive: self.speech(&positive)?,
+            negative: self.speech(&negative)?,
+        };
         Ok(Some(pairs))
     }
 

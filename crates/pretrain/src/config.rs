@@ -128,7 +128,12 @@ impl PretrainConfig {
             ("pairs.interval_secs", "above 0", pairs.interval_secs, pairs.interval_secs > 0.0),
             ("pairs.window_secs", "above 0", pairs.window_secs, pairs.window_secs > 0.0),
             ("pairs.groups", "at least 1", pairs.groups as f64, pairs.groups >= 1),
-            ("pairs.neighbours", "at least 2 (|delta| is below it)", pairs.neighbours as f64, pairs.neighbours >= 2),
+            (
+                "pairs.neighbours",
+                "at least 2 (|delta| is below it)",
+                pairs.neighbours as f64,
+                pairs.neighbours >= 2,
+            ),
             ("pairs.voiced_share", "0 to 1", pairs.voiced_share, (0.0..=1.0).contains(&pairs.voiced_share)),
             ("temperature", "above 0", self.temperature, self.temperature > 0.0),
             ("voiced_intervals", "at least 2", self.voiced_intervals as f64, self.voiced_intervals >= 2),

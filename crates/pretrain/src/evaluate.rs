@@ -55,7 +55,8 @@ impl HeldOut {
             let order = values.iter().find(|(name, _)| name == "loss_ord").map(|(_, loss)| -loss);
             return Ok(Evaluation { values, score: order });
         }
-        let alignment = retrieval(&unit(&Tensor::cat(&video, 0)?)?, &unit(&Tensor::cat(&speech, 0)?)?, &mut values)?;
+        let alignment =
+            retrieval(&unit(&Tensor::cat(&video, 0)?)?, &unit(&Tensor::cat(&speech, 0)?)?, &mut values)?;
         Ok(Evaluation { values, score: Some(alignment) })
     }
 

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use candle_core::{Result, Tensor, Var};
-use sonovox_model::{Fusion, FusionConfig, OrderHead, OrderHeadConfig, Projection, ProjectionConfig, SeResNext};
+use sonovox_model::{
+    Fusion, FusionConfig, OrderHead, OrderHeadConfig, Projection, ProjectionConfig, SeResNext,
+};
 use sonovox_ops::{Init, Mode, ParamStore};
 
 use crate::order;
@@ -110,8 +112,10 @@ impl Networks {
     pub fn export(store: &ParamStore, dir: &Path) -> Result<()> {
         let all = store.to_tensors();
         for (prefix, file) in [("video.", "encoder"), ("speech.", "speech"), ("heads.", "heads")] {
-            let part: HashMap<&str, Tensor> =
-                all.iter().filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?, tensor.clone()))).collect();
+            let part: HashMap<&str, Tensor> = all
+                .iter()
+                .filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?, tensor.clone())))
+                .collect();
             candle_core::safetensors::save(&part, dir.join(file).with_extension("safetensors"))?;
         }
         Ok(())

@@ -138,7 +138,11 @@ fn embed(networks: &Networks, pairs: &Pairs, features: &Tensor, mode: Mode) -> R
 }
 
 /// Pooled features of the pairs' frames and of the tuples' frames, from one pass over both.
-fn video_features(networks: &Networks, batch: &Batch, mode: Mode) -> Result<(Option<Tensor>, Option<Tensor>)> {
+fn video_features(
+    networks: &Networks,
+    batch: &Batch,
+    mode: Mode,
+) -> Result<(Option<Tensor>, Option<Tensor>)> {
     let pairs = batch.pairs.as_ref().map(|pairs| &pairs.frames);
     let tuples = batch.tuples.as_ref().map(|tuples| &tuples.frames);
     Ok(match (pairs, tuples) {

@@ -30,8 +30,9 @@ fn canonical_orders() -> impl Iterator<Item = [usize; FRAMES]> {
 /// least 4.
 pub fn draw(frames: usize, rng: &mut impl Rng) -> ([usize; FRAMES], u32) {
     assert!(frames >= FRAMES, "an interval of {frames} frames has no order");
-    let in_time: [usize; FRAMES] =
-        std::array::from_fn(|quarter| rng.random_range(quarter * frames / FRAMES..(quarter + 1) * frames / FRAMES));
+    let in_time: [usize; FRAMES] = std::array::from_fn(|quarter| {
+        rng.random_range(quarter * frames / FRAMES..(quarter + 1) * frames / FRAMES)
+    });
     let mut order = [0, 1, 2, 3];
     order.shuffle(rng);
     (order.map(|place| in_time[place]), class(order))

@@ -10,8 +10,8 @@
 use std::ops::Range;
 
 use rand::Rng;
-use rand::seq::SliceRandom;
 use rand::SeedableRng;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::order;
@@ -84,7 +84,8 @@ impl Sampler {
         let mut sampler =
             Self { fragments, paired: Vec::new(), ordered: Vec::new(), window_secs, neighbours, seed };
         let all = 0..sampler.fragments.len();
-        sampler.paired = all.clone().filter(|&at| sampler.fragments[at].voiced && sampler.can_pair(at)).collect();
+        sampler.paired =
+            all.clone().filter(|&at| sampler.fragments[at].voiced && sampler.can_pair(at)).collect();
         sampler.ordered = all.filter(|&at| sampler.fragments[at].frames.len() >= order::FRAMES).collect();
         sampler
     }
@@ -138,7 +139,8 @@ impl Sampler {
         let size = pool.len() as u64;
         let mut pass: Option<(u64, Vec<usize>)> = None;
         (0..if size == 0 { 0 } else { count as u64 }).map(move |offset| {
-            let (number, place) = ((step * count as u64 + offset) / size, (step * count as u64 + offset) % size);
+            let (number, place) =
+                ((step * count as u64 + offset) / size, (step * count as u64 + offset) % size);
             if pass.as_ref().is_none_or(|(at, _)| *at != number) {
                 let mut shuffled = pool.to_vec();
                 shuffled.shuffle(&mut self.rng(stream, number));

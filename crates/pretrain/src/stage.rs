@@ -106,7 +106,8 @@ pub fn run(request: &Request<'_>, monitor: &mut dyn Monitor) -> Result<Summary, 
     let (counts, library) = (train.counts.clone(), train.library.clone());
     let left_out = train.left_out();
     let mut task = Pretraining::new(config, &store, train, held_out, &request.device)?;
-    let outcome = sonovox_train::run(&mut task, &store, &config.run, writer.dir(), writer.resumed(), monitor)?;
+    let outcome =
+        sonovox_train::run(&mut task, &store, &config.run, writer.dir(), writer.resumed(), monitor)?;
     let best = match outcome {
         Outcome::Interrupted { step } => return Ok(Summary::Interrupted { step }),
         Outcome::Finished { best, .. } => best,
@@ -159,7 +160,8 @@ impl Parts {
     }
 
     fn subjects(&self, clips: &ClipsArtifact, members: &[usize]) -> Vec<String> {
-        let mut subjects: Vec<_> = members.iter().map(|&at| clips.details.recordings[at].subject.clone()).collect();
+        let mut subjects: Vec<_> =
+            members.iter().map(|&at| clips.details.recordings[at].subject.clone()).collect();
         subjects.sort();
         subjects.dedup();
         subjects
@@ -213,7 +215,11 @@ impl Side {
             ("intervals of fewer than four frames", counts.intervals - self.sampler.ordered() as u64),
             ("recordings shorter than a speech window", counts.recordings_shorter_than_window),
         ];
-        causes.into_iter().filter(|(_, count)| *count > 0).map(|(cause, count)| (cause.to_owned(), count)).collect()
+        causes
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(cause, count)| (cause.to_owned(), count))
+            .collect()
     }
 
     fn source(self, voiced_intervals: usize, config: &PretrainConfig, device: &Device) -> Source {

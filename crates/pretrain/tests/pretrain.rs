@@ -12,7 +12,8 @@ use sonovox_artifact::{Artifact, OnExisting, Stage};
 use sonovox_model::Preset;
 use sonovox_ops::{Mode, ParamStore, backward};
 use sonovox_pretrain::{
-    Contrastive, Library, Networks, Objective, PretrainConfig, PretrainError, Request, Sampler, Source, Summary, run,
+    Contrastive, Library, Networks, Objective, PretrainConfig, PretrainError, Request, Sampler, Source,
+    Summary, run,
 };
 use sonovox_study::{Split, SplitConfig};
 use sonovox_train::{BatchSource, Keep, Monitor, OptimizerConfig, Silent};
@@ -30,7 +31,13 @@ fn config() -> PretrainConfig {
     config
 }
 
-fn pretrain(clips: &Path, out: &Path, config: &PretrainConfig, existing: OnExisting, monitor: &mut dyn Monitor) -> Result<Summary, PretrainError> {
+fn pretrain(
+    clips: &Path,
+    out: &Path,
+    config: &PretrainConfig,
+    existing: OnExisting,
+    monitor: &mut dyn Monitor,
+) -> Result<Summary, PretrainError> {
     let split = SplitConfig { validation: 0.25, test: 0.25, seed: 1 };
     run(&Request { clips, out, config, split: &split, seed: 5, device: Device::Cpu, existing }, monitor)
 }
@@ -66,7 +73,8 @@ fn after_one_step_every_parameter_has_a_finite_non_zero_gradient() {
             let gradients = backward(&losses.total).expect("backward");
             for (name, var) in store.params() {
                 let gradient = gradients.get(&var).unwrap_or_else(|| panic!("{name}: no gradient"));
-                let sum: f32 = gradient.abs().and_then(|g| g.sum_all()).and_then(|g| g.to_scalar()).expect("sum");
+                let sum: f32 =
+                    gradient.abs().and_then(|g| g.sum_all()).and_then(|g| g.to_scalar()).expect("sum");
                 assert!(sum.is_finite() && sum > 0.0, "{contrastive:?} {encoder:?}: {name}: {sum}");
             }
         }
@@ -115,7 +123,10 @@ fn a_broken_pairing_stays_at_chance_on_held_out_recordings() {
     let (true_auc, true_cont) = alignment(Speech::Matching, "true");
     let (broken_auc, broken_cont) = alignment(Speech::Shuffled, "broken");
     assert!(true_auc > 0.85 && true_cont < -0.3, "matching: {true_auc:.3}, {true_cont:.3} from chance");
-    assert!((0.3..0.7).contains(&broken_auc) && broken_cont > -0.1, "shuffled: {broken_auc:.3}, {broken_cont:.3}");
+    assert!(
+        (0.3..0.7).contains(&broken_auc) && broken_cont > -0.1,
+        "shuffled: {broken_auc:.3}, {broken_cont:.3}"
+    );
 }
 
 struct StopAfter(u64, u64);
@@ -141,7 +152,9 @@ fn equal_runs_and_resumed_runs_leave_equal_artifacts() {
     let stopped = pretrain(&clips, &out("c"), &config, OnExisting::Refuse, &mut StopAfter(3, 0));
     assert!(matches!(stopped, Ok(Summary::Interrupted { step: 3 })));
     assert!(!out("c").exists(), "nothing half-written looks finished");
-    let again = pretrain(&clips, &out("c"), &config, OnExisting::Refuse, &mut Silent).map(|_| ()).expect_err("refused");
+    let again = pretrain(&clips, &out("c"), &config, OnExisting::Refuse, &mut Silent)
+        .map(|_| ())
+        .expect_err("refused");
     assert!(again.to_string().contains("--resume"), "{again}");
     pretrain(&clips, &out("c"), &config, OnExisting::Resume, &mut Silent).expect("resumed");
     let hash = |name: &str| {
@@ -161,7 +174,8 @@ fn silent_recordings_train_frame_order_only() {
     let clips = dir.path().join("clips");
     write_clips(&clips, 4, 16, Speech::Silent);
     let config = PretrainConfig { steps_per_epoch: Some(3), ..config() };
-    let summary = pretrain(&clips, &dir.path().join("out"), &config, OnExisting::Refuse, &mut Silent).expect("trained");
+    let summary =
+        pretrain(&clips, &dir.path().join("out"), &config, OnExisting::Refuse, &mut Silent).expect("trained");
     assert!(held_out(&summary, "loss_ord").is_finite() && held_out(&summary, "loss_cont").is_nan());
 
     let mut pairs_only = config;
@@ -177,7 +191,8 @@ fn test_subjects_are_never_looked_at() {
     let clips = dir.path().join("clips");
     write_clips(&clips, 8, 16, Speech::Matching);
     let config = PretrainConfig { steps_per_epoch: Some(2), ..config() };
-    let summary = pretrain(&clips, &dir.path().join("out"), &config, OnExisting::Refuse, &mut Silent).expect("trained");
+    let summary =
+        pretrain(&clips, &dir.path().join("out"), &config, OnExisting::Refuse, &mut Silent).expect("trained");
     let Summary::Finished { details, .. } = summary else { panic!("finished") };
     let items: Vec<(String, Option<Split>)> = (0..8).map(|i| (format!("s{i}"), None)).collect();
     let items: Vec<_> = items.iter().map(|(s, p)| (s.as_str(), *p)).collect();
@@ -193,11 +208,13 @@ fn too_few_subjects_and_bad_settings_are_refused_before_any_work() {
     let clips = dir.path().join("clips");
     write_clips(&clips, 2, 8, Speech::Matching);
     let out = dir.path().join("out");
-    let few = pretrain(&clips, &out, &config(), OnExisting::Refuse, &mut Silent).map(|_| ()).expect_err("too few");
+    let few =
+        pretrain(&clips, &out, &config(), OnExisting::Refuse, &mut Silent).map(|_| ()).expect_err("too few");
     assert!(few.to_string().contains("subject"), "{few}");
     let mut bad = config();
     bad.pairs.voiced_share = 1.5;
-    let bad = pretrain(&clips, &out, &bad, OnExisting::Refuse, &mut Silent).map(|_| ()).expect_err("bad setting");
+    let bad =
+        pretrain(&clips, &out, &bad, OnExisting::Refuse, &mut Silent).map(|_| ()).expect_err("bad setting");
     assert!(bad.to_string().contains("voiced_share") && bad.to_string().contains("1.5"), "{bad}");
     assert!(!out.exists() && !dir.path().join("out.partial").exists());
 }

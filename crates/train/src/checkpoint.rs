@@ -108,7 +108,8 @@ impl Checkpoint {
         let weights = dir.join(WEIGHTS);
         store.load_strict(&weights).map_err(|e| self.unfit(&weights, &e))?;
         let state = dir.join(OPTIMIZER);
-        let tensors = candle_core::safetensors::load(&state, store.device()).map_err(|e| self.unfit(&state, &e))?;
+        let tensors =
+            candle_core::safetensors::load(&state, store.device()).map_err(|e| self.unfit(&state, &e))?;
         optimizer.load_state(&tensors.into_iter().collect()).map_err(|e| self.unfit(&state, &e))?;
         Ok(progress)
     }

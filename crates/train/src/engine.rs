@@ -109,7 +109,8 @@ pub fn run<T: Task>(
         let epoch = u32::try_from(at.step / per_epoch).unwrap_or(u32::MAX);
         let end = (u64::from(epoch) + 1) * per_epoch;
         for batch in Loader::start(task.source(), at.step..end, config.batches_ahead) {
-            let step = train_step(task.losses(batch?)?, store, optimizer.as_mut(), config, at.step, per_epoch)?;
+            let step =
+                train_step(task.losses(batch?)?, store, optimizer.as_mut(), config, at.step, per_epoch)?;
             at.count(&step);
             if at.step % config.log_every_steps == 0 {
                 log.log("step", at.step, epoch, &step)?;
@@ -185,5 +186,9 @@ fn finish_epoch<T: Task>(
 }
 
 fn finite(step: u64, what: &str, value: f64) -> Result<f64, TrainError> {
-    if value.is_finite() { Ok(value) } else { Err(TrainError::Diverged { step, what: what.to_owned(), value }) }
+    if value.is_finite() {
+        Ok(value)
+    } else {
+        Err(TrainError::Diverged { step, what: what.to_owned(), value })
+    }
 }

@@ -16,7 +16,9 @@ pub enum TrainError {
         found: String,
     },
     /// A loss or the gradient is no longer a finite number.
-    #[error("training diverged at step {step}: {what} is {value}; a smaller learning rate or clip_norm may help")]
+    #[error(
+        "training diverged at step {step}: {what} is {value}; a smaller learning rate or clip_norm may help"
+    )]
     Diverged {
         /// Global step, counted from 0.
         step: u64,

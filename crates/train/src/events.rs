@@ -27,8 +27,12 @@ impl EventLog {
     pub fn open(dir: &Path, resume_at: u64) -> Result<Self, TrainError> {
         let path = dir.join(EVENTS_FILE);
         let kept = if resume_at == 0 { Vec::new() } else { lines_before(&path, resume_at)? };
-        let file =
-            OpenOptions::new().create(true).write(true).truncate(true).open(&path).map_err(TrainError::io(&path))?;
+        let file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .open(&path)
+            .map_err(TrainError::io(&path))?;
         let mut log = Self { lines: BufWriter::new(file), path, board: TensorBoard::create(dir)? };
         for line in kept {
             log.line(&line)?;
@@ -41,7 +45,13 @@ impl EventLog {
     ///
     /// # Errors
     /// When the files cannot be written.
-    pub fn log(&mut self, event: &str, step: u64, epoch: u32, values: &[(String, f64)]) -> Result<(), TrainError> {
+    pub fn log(
+        &mut self,
+        event: &str,
+        step: u64,
+        epoch: u32,
+        values: &[(String, f64)],
+    ) -> Result<(), TrainError> {
         let mut line = Map::new();
         line.insert("event".into(), json!(event));
         line.insert("step".into(), json!(step));

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use sonovox_ops::{Init, ParamStore};
 use sonovox_train::{
-    BatchSource, Evaluation, Keep, Losses, Monitor, OptimizerConfig, Outcome, RunConfig, Schedule, Silent, Task,
-    TrainError, run,
+    BatchSource, Evaluation, Keep, Losses, Monitor, OptimizerConfig, Outcome, RunConfig, Schedule, Silent,
+    Task, TrainError, run,
 };
 
 /// Fits y = W x with x and a fixed W drawn from the step.
@@ -44,7 +44,10 @@ impl Task for Fit {
     }
     fn evaluate(&mut self, epoch: u32) -> Result<Evaluation, TrainError> {
         // best in the middle of the run, so that keeping the best differs from keeping the last
-        Ok(Evaluation { values: vec![("epoch".into(), f64::from(epoch))], score: Some(-(f64::from(epoch) - 2.0).abs()) })
+        Ok(Evaluation {
+            values: vec![("epoch".into(), f64::from(epoch))],
+            score: Some(-(f64::from(epoch) - 2.0).abs()),
+        })
     }
 }
 
@@ -71,7 +74,12 @@ fn config(optimizer: OptimizerConfig) -> RunConfig {
     }
 }
 
-fn fit(config: &RunConfig, dir: &Path, resume: bool, monitor: &mut dyn Monitor) -> (Result<Outcome, TrainError>, Vec<f32>) {
+fn fit(
+    config: &RunConfig,
+    dir: &Path,
+    resume: bool,
+    monitor: &mut dyn Monitor,
+) -> (Result<Outcome, TrainError>, Vec<f32>) {
     let store = ParamStore::new(3, DType::F32, &Device::Cpu);
     let weight = store.scope().param("weight", (3, 1), Init::Normal { std: 0.1 }).expect("param");
     let mut task = Fit { weight: weight.clone(), poison_at: None, seen: 0 };
@@ -109,7 +117,10 @@ fn the_best_epoch_is_handed_on_when_asked_for() {
     let (_, last) = fit(&config, last_dir.path(), false, &mut Silent);
     config.keep = Keep::Best;
     let (outcome, best) = fit(&config, best_dir.path(), false, &mut Silent);
-    assert!(matches!(outcome, Ok(Outcome::Finished { best: Some(best), .. }) if best.epoch == 2), "{outcome:?}");
+    assert!(
+        matches!(outcome, Ok(Outcome::Finished { best: Some(best), .. }) if best.epoch == 2),
+        "{outcome:?}"
+    );
     assert_ne!(last, best);
 }
 

@@ -11,6 +11,10 @@ mod simulate;
 
 use anyhow::{Context, Result};
 use sonovox_artifact::ArtifactError;
+use sonovox_downstream::DownstreamError;
+#[cfg(feature = "media")]
+use sonovox_preprocess::PreprocessError;
+use sonovox_pretrain::PretrainError;
 use sonovox_train::TrainError;
 
 use crate::args::{Command, Common, Compute};
@@ -40,7 +44,7 @@ pub fn call(command: Command) -> Result<Ended> {
     };
     match ended {
         Err(error) if already_finished(&error) => {
-            println!("{error:#}");
+            println!("{}", describe(&error));
             Ok(Ended::Done)
         }
         ended => ended,
@@ -54,18 +58,48 @@ fn print_recipe(common: &Common) -> Result<Ended> {
 
 /// 1 where a run failed on its way, 2 where its input or settings were refused.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
-    let on_the_way = error.chain().any(|cause| {
-        let train = cause.downcast_ref::<TrainError>();
-        let artifact = cause.downcast_ref::<ArtifactError>();
-        train.is_some_and(|e| matches!(e, TrainError::Diverged { .. } | TrainError::Io { .. }))
-            || artifact.is_some_and(|e| matches!(e, ArtifactError::Io { .. }))
-    });
-    if on_the_way { 1 } else { 2 }
+    let diverged = matches!(train_fault(error), Some(TrainError::Diverged { .. } | TrainError::Io { .. }));
+    let disk = matches!(artifact_fault(error), Some(ArtifactError::Io { .. }));
+    if diverged || disk { 1 } else { 2 }
+}
+
+/// The whole error on one line: every cause that the words before do not say already.
+pub fn describe(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if said.is_empty() {
+            said = cause;
+        } else if !said.contains(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
 }
 
 fn already_finished(error: &anyhow::Error) -> bool {
-    let finished = |e: &ArtifactError| matches!(e, ArtifactError::AlreadyFinished { .. });
-    error.chain().any(|cause| cause.downcast_ref::<ArtifactError>().is_some_and(finished))
+    matches!(artifact_fault(error), Some(ArtifactError::AlreadyFinished { .. }))
+}
+
+/// The fault of an artifact inside a stage's error. The stages' errors pass it on transparently, so that it is not in
+/// the chain of causes by itself.
+fn artifact_fault(error: &anyhow::Error) -> Option<&ArtifactError> {
+    #[cfg(feature = "media")]
+    if let Some(PreprocessError::Artifact(fault)) = error.downcast_ref() {
+        return Some(fault);
+    }
+    match (error.downcast_ref(), error.downcast_ref()) {
+        (Some(PretrainError::Artifact(fault)), _) | (_, Some(DownstreamError::Artifact(fault))) => {
+            Some(fault)
+        }
+        _ => None,
+    }
+}
+
+fn train_fault(error: &anyhow::Error) -> Option<&TrainError> {
+    match (error.downcast_ref(), error.downcast_ref()) {
+        (Some(PretrainError::Train(fault)), _) | (_, Some(DownstreamError::Train(fault))) => Some(fault),
+        _ => None,
+    }
 }
 
 /// Sets the number of threads before anything computes.

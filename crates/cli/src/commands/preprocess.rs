@@ -23,7 +23,9 @@ pub fn run(args: &Preprocess) -> Result<Ended> {
     interrupt::on_first(move || stop.cancel())?;
     let options = RunOptions { on_existing: args.common.existing(), strict: args.strict, cancel };
     let mut follow = Follow { bar: progress::bar(0, "preprocess"), decoded: HashMap::new() };
-    let ended = sonovox_preprocess::run(&study, &recipe.preprocess, &args.out, &options, &mut |event| follow.hear(event));
+    let ended = sonovox_preprocess::run(&study, &recipe.preprocess, &args.out, &options, &mut |event| {
+        follow.hear(event)
+    });
     follow.bar.finish_and_clear();
     match ended {
         Err(stopped @ PreprocessError::Stopped { .. }) => {
@@ -56,7 +58,9 @@ impl Follow {
             Event::Finished { recording, reused, .. } => {
                 tracing::info!("{recording}: {}", if reused { "done before" } else { "done" });
             }
-            Event::Failed { recording, cause, .. } => tell(&self.bar, &format!("left out: {recording}: {cause}")),
+            Event::Failed { recording, cause, .. } => {
+                tell(&self.bar, &format!("left out: {recording}: {cause}"))
+            }
         }
     }
 }

@@ -73,7 +73,8 @@ fn a_pass_uses_every_voiced_interval_once_and_steps_are_repeatable() {
 #[test]
 fn frame_order_uses_silent_video_too() {
     let sampler = sampler(2.5);
-    let silent = (0..60).flat_map(|step| sampler.tuples(step, 3)).any(|tuple| (tuple.frames[0] / 20) % 3 == 2);
+    let silent =
+        (0..60).flat_map(|step| sampler.tuples(step, 3)).any(|tuple| (tuple.frames[0] / 20) % 3 == 2);
     assert!(silent);
 }
 

@@ -66,13 +66,16 @@ fn write_clip(dir: &Path, index: usize, secs: usize, speech: Speech) -> ClipHead
     }
     for frame in 0..secs * FRAMES_PER_SEC {
         let topic = seen[frame / FRAMES_PER_SEC / TOPIC_SECS];
-        clip.push_frame(&image(topic, frame, &mut rng), frame as f64 / FRAMES_PER_SEC as f64).expect("written");
+        clip.push_frame(&image(topic, frame, &mut rng), frame as f64 / FRAMES_PER_SEC as f64)
+            .expect("written");
     }
     let rows = (secs as f64 / HOP_SECS) as usize;
     let mut mel = Vec::new();
     for row in 0..rows {
         let topic = match speech {
-            Speech::Shuffled => ChaCha8Rng::seed_from_u64((index * 1000 + row / 50) as u64 + 77).random_range(0..TOPICS),
+            Speech::Shuffled => {
+                ChaCha8Rng::seed_from_u64((index * 1000 + row / 50) as u64 + 77).random_range(0..TOPICS)
+            }
             _ => seen[(row as f64 * HOP_SECS) as usize / TOPIC_SECS],
         };
         for band in 0..BANDS {
