@@ -278,6 +278,16 @@ mod tests {
     }
 
     #[test]
+    fn unknown_keys_are_refused_and_missing_ones_take_their_default() {
+        let read = serde_json::from_str::<SimulateConfig>;
+        let config = read(r#"{"seed": 5, "speech": {"lag": {"max_secs": 4.0}}}"#).unwrap();
+        assert_eq!((config.seed, config.recordings, config.speech.lag.max_secs), (5, 24, 4.0));
+        for text in [r#"{"sed": 5}"#, r#"{"speech": {"lag": {"most_secs": 4.0}}}"#] {
+            assert!(read(text).unwrap_err().to_string().contains("unknown field"));
+        }
+    }
+
+    #[test]
     fn each_bad_value_is_named() {
         type Spoil = fn(&mut SimulateConfig);
         let cases: [(&str, Spoil); 8] = [

@@ -180,7 +180,7 @@ mod tests {
         let planned = Visits::plan(&config, &[0, 1, 2, 3, 4], 0);
         let world = World::build(&subject, &planned.planes, 9, 0);
         let path = ProbePath::plan(&planned, &world, 9, 0);
-        let visits = path.spans(&planned, &world, 0.05);
+        let visits = path.spans(&planned, &world);
         let layout = Layout::new(400, 300, subject.depth_mm);
         let seconds = config.seconds;
         let source = GazeSource {

@@ -11,6 +11,9 @@ use crate::rng::{Stream, between, between_secs, sign, stream};
 /// A frame shows a plane while the probe is no further off it than this, mm: structures are still whole.
 pub const ON_PLANE_MM: f32 = 2.5;
 
+/// How finely the ends of a plane's time on the screen are found: well under the shortest way between two planes.
+const SPAN_STEP_SECS: f64 = 0.02;
+
 /// Which planes are visited in which order, and when.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Visits {
@@ -151,7 +154,7 @@ impl ProbePath {
     }
 
     /// Times at which the planes are on the screen, one span a visit, from finding to leaving.
-    pub fn spans(&self, visits: &Visits, world: &World, frame_secs: f64) -> Vec<PlaneVisit> {
+    pub fn spans(&self, visits: &Visits, world: &World) -> Vec<PlaneVisit> {
         visits
             .planes
             .iter()
@@ -168,7 +171,7 @@ impl ProbePath {
                         .expect("the recording ends")
                         .clamp(0.0, visits.seconds)
                 };
-                let (found, left) = (walk(-frame_secs) + frame_secs, walk(frame_secs));
+                let (found, left) = (walk(-SPAN_STEP_SECS) + SPAN_STEP_SECS, walk(SPAN_STEP_SECS));
                 PlaneVisit { visit, plane, start_secs: found.clamp(0.0, middle), end_secs: left }
             })
             .collect()
@@ -232,12 +235,29 @@ mod tests {
     fn spans_follow_each_other_and_take_the_share_they_should() {
         for seed in 0..20 {
             let (config, visits, world, path) = path(seed);
-            let spans = path.spans(&visits, &world, 1.0 / 15.0);
+            let spans = path.spans(&visits, &world);
             assert!(spans.windows(2).all(|pair| pair[0].end_secs <= pair[1].start_secs));
             assert!(spans.iter().all(|span| span.end_secs > span.start_secs + 1.0), "{spans:?}");
             let held: f64 = spans.iter().map(|span| span.end_secs - span.start_secs).sum();
             let share = held / config.seconds;
             assert!((0.55..0.8).contains(&share), "{share}");
+        }
+    }
+
+    #[test]
+    fn spans_stay_apart_however_hurried_the_scan() {
+        for (background_share, hold_secs, seconds) in
+            [(0.1, 1.0, 10.0), (0.9, 1.0, 10.0), (0.1, 1.0, 300.0), (0.9, 60.0, 30.0)]
+        {
+            let config = SimulateConfig { background_share, hold_secs, seconds, ..SimulateConfig::default() };
+            config.check().unwrap();
+            for recording in 0..10 {
+                let visits = Visits::plan(&config, &[0, 1, 2, 3], recording);
+                let world = World::build(&Subject::draw(1, 0), &visits.planes, 1, recording);
+                let spans = ProbePath::plan(&visits, &world, 1, recording).spans(&visits, &world);
+                assert!(spans.iter().all(|span| span.start_secs < span.end_secs && span.end_secs <= seconds));
+                assert!(spans.windows(2).all(|pair| pair[0].end_secs < pair[1].start_secs), "{spans:?}");
+            }
         }
     }
 

@@ -77,7 +77,7 @@ impl<'a> RecordingPlan<'a> {
         let planned = Visits::plan(config, &planes, recording);
         let world = World::build(&subject, &planned.planes, seed, recording);
         let path = ProbePath::plan(&planned, &world, seed, recording);
-        let visits = path.spans(&planned, &world, 1.0 / f64::from(config.video.fps));
+        let visits = path.spans(&planned, &world);
 
         let voice = Voice::draw(seed, cast.sonographer);
         let seconds = config.seconds;
