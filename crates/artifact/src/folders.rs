@@ -89,6 +89,16 @@ impl Folders {
         if ours { Ok(true) } else { Err(ArtifactError::NotOurs { path: self.partial.clone() }) }
     }
 
+    /// Undoes a replacement that was killed between its two renames: the old artifact is there again while another one is
+    /// made.
+    pub(crate) fn restore_replaced(&self) -> Result<(), ArtifactError> {
+        if is_there(&self.target) || !is_there(&self.replaced) {
+            Ok(())
+        } else {
+            rename(&self.replaced, &self.target)
+        }
+    }
+
     /// Removes the working folder of an earlier run, unless another process works there.
     pub(crate) fn remove_partial(&self) -> Result<(), ArtifactError> {
         if !self.has_partial()? {
@@ -123,18 +133,23 @@ impl Folders {
     /// Removes what a killed run left half written. Scratch is the stage's own.
     pub(crate) fn sweep(&self) -> Result<(), ArtifactError> {
         let all = files_below(&self.partial, "")?;
-        let unfinished = all.iter().filter(|name| name.ends_with(UNFINISHED) && !is_scratch(name));
+        let unfinished = all.iter().filter(|name| is_unfinished(name) && !is_scratch(name));
         unfinished.map(|name| self.partial.join(name)).try_for_each(|path| remove_file_if_any(&path))
     }
 
     /// The artifact's files in the working folder, by their path inside, in order.
     pub(crate) fn files(&self) -> Result<Vec<String>, ArtifactError> {
         let mut files = files_below(&self.partial, "")?;
-        let ours = |name: &str| [BEGIN, LOCK, MANIFEST].contains(&name) || name.ends_with(UNFINISHED);
+        let ours = |name: &str| [BEGIN, LOCK, MANIFEST].contains(&name) || is_unfinished(name);
         files.retain(|name| !ours(name) && !is_scratch(name));
         files.sort();
         Ok(files)
     }
+}
+
+/// A file under the name it has while it is written: ours, or that of the safetensors crate's temporary files.
+fn is_unfinished(name: &str) -> bool {
+    name.ends_with(UNFINISHED) || name.rsplit('/').next().is_some_and(|file| file.starts_with(".tmp"))
 }
 
 fn is_scratch(name: &str) -> bool {

@@ -53,9 +53,7 @@ impl ArtifactWriter {
         let folders = Folders::of(out)?;
         let earlier = match existing {
             OnExisting::Refuse => refuse(&folders).map(|()| None),
-            OnExisting::Overwrite => {
-                folders.has_target().and_then(|_| folders.remove_partial()).map(|()| None)
-            }
+            OnExisting::Overwrite => clear(&folders).map(|()| None),
             OnExisting::Resume => earlier_run(&folders, &begin),
         }?;
         let lock = folders.begin()?;
@@ -203,6 +201,12 @@ fn refuse(folders: &Folders) -> Result<(), ArtifactError> {
         true => Err(ArtifactError::Unfinished { path: folders.partial.clone() }),
         false => Ok(()),
     }
+}
+
+fn clear(folders: &Folders) -> Result<(), ArtifactError> {
+    folders.has_target()?;
+    folders.restore_replaced()?;
+    folders.remove_partial()
 }
 
 /// The unfinished run to go on with; none where there is nothing.

@@ -207,6 +207,18 @@ fn a_replacing_run_killed_between_its_renames_is_complete_on_resume() {
 }
 
 #[test]
+fn overwriting_after_a_kill_between_the_renames_keeps_the_old_artifact_meanwhile() {
+    let (place, elsewhere) = (Place::new(), Place::new());
+    let old = make(&place, OnExisting::Refuse).hash();
+    make(&elsewhere, OnExisting::Refuse);
+    fs::rename(place.out(), place.replaced()).expect("moved");
+    fs::rename(elsewhere.out(), place.partial()).expect("moved");
+    let writer = place.create(begin(), OnExisting::Overwrite).expect("begun");
+    assert_eq!(Artifact::open(&place.out(), Stage::Pretrain).expect("there").hash(), old);
+    assert!(!writer.resumed() && !writer.dir().join("manifest.json").exists());
+}
+
+#[test]
 fn a_run_killed_before_it_had_begun_starts_over() {
     let place = Place::new();
     fs::create_dir(place.partial()).expect("made");
