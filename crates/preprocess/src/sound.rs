@@ -101,9 +101,10 @@ pub(crate) fn hear(
         }
     }
     timeline.finish(&mut |samples| ear.take(samples));
+    let millis = |samples: u64| samples * 1000 / u64::from(rate);
     let mut left_out = vec![
-        ("sound samples outside of the video", timeline.outside),
-        ("sound samples that overlap others", timeline.overlapping),
+        ("ms of sound outside of the video", millis(timeline.outside)),
+        ("ms of sound that overlaps", millis(timeline.overlapping)),
         ("sound samples that are no numbers", ear.resampler.non_finite()),
         ("sound packets that could not be decoded", audio.losses().refused_packets),
     ];

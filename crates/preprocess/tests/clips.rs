@@ -182,8 +182,8 @@ fn separate_sound_lies_at_its_offset_and_the_video_s_own_is_not_used() {
         }
         // trimmed before the first frame or after the last, padded elsewhere
         assert_eq!(clip.mel_frames(), 251);
-        let left_out = summary.recordings[0].left_out.get("sound samples outside of the video").copied();
-        let expected = [(-0.4, Some(6400)), (1.5, Some(16_000))].iter().find(|(at, _)| *at == offset_secs);
+        let left_out = summary.recordings[0].left_out.get("ms of sound outside of the video").copied();
+        let expected = [(-0.4, Some(400)), (1.5, Some(1000))].iter().find(|(at, _)| *at == offset_secs);
         assert_eq!(left_out, expected.and_then(|(_, count)| *count));
     }
 }

@@ -29,7 +29,7 @@ fn assert_large(found: Found) {
 
 #[test]
 fn a_fan_on_black() {
-    let screen = Screen::with_fan(24);
+    let screen = Screen::with_fan(12);
     let found = crop_of(&screen);
     assert_inside_fan(&screen, found);
     assert_large(found);
@@ -39,7 +39,7 @@ fn a_fan_on_black() {
 
 #[test]
 fn text_logo_ruler_and_clock_stay_outside() {
-    let mut screen = Screen::with_fan(24);
+    let mut screen = Screen::with_fan(12);
     screen.write_text(4, 4, 110, 4);
     screen.write_text(4, 300, 90, 3);
     // a logo block, a ruler at the fan's side, a clock that ticks
@@ -56,7 +56,7 @@ fn text_logo_ruler_and_clock_stay_outside() {
 
 #[test]
 fn a_scrolling_waveform_below_stays_outside() {
-    let mut screen = Screen::with_fan(24);
+    let mut screen = Screen::with_fan(12);
     let bottom = 318;
     screen.paint(move |x, y, t, _| {
         (y >= bottom - 6).then(|| {
@@ -72,7 +72,7 @@ fn a_scrolling_waveform_below_stays_outside() {
 #[test]
 fn a_camera_picture_beside_the_fan_is_not_taken() {
     // a face beside the fan: bright, smooth, moving a little, larger than the fan's inner rectangle
-    let mut screen = Screen::with_fan(24);
+    let mut screen = Screen::with_fan(12);
     screen.width = 480;
     let wide = 900;
     let frames = screen.frames.iter().enumerate().map(|(t, frame)| {
@@ -95,7 +95,7 @@ fn a_camera_picture_beside_the_fan_is_not_taken() {
 
 #[test]
 fn text_inside_the_fan_is_avoided() {
-    let mut screen = Screen::with_fan(24);
+    let mut screen = Screen::with_fan(12);
     screen.write_text(330, 200, 60, 2);
     let found = crop_of(&screen);
     assert!(found.x + found.width <= 330 || found.y >= 228, "{found:?} holds the text");
@@ -105,7 +105,7 @@ fn text_inside_the_fan_is_avoided() {
 
 #[test]
 fn text_all_over_the_fan_is_told() {
-    let mut screen = Screen::with_fan(24);
+    let mut screen = Screen::with_fan(12);
     for top in [90, 140, 190, 240, 290] {
         screen.write_text(120, top, 250, 1);
     }
@@ -116,7 +116,7 @@ fn text_all_over_the_fan_is_told() {
 
 #[test]
 fn shadows_do_not_cut_the_fan() {
-    let mut screen = Screen::with_fan(24);
+    let mut screen = Screen::with_fan(12);
     let fan = screen.fan();
     screen.paint(move |x, y, _, _| {
         let angle = (x as f64 - fan.apex.0).atan2(y as f64 - fan.apex.1);
@@ -129,7 +129,7 @@ fn shadows_do_not_cut_the_fan() {
 
 #[test]
 fn a_noisy_capture_is_not_all_image() {
-    let mut screen = Screen::with_fan(24);
+    let mut screen = Screen::with_fan(12);
     screen.write_text(4, 4, 110, 4);
     screen.paint(|x, y, t, old| Some((f64::from(old) + 4.0 * noise(x, y, t + 1000)) as u8));
     let found = crop_of(&screen);
@@ -159,7 +159,7 @@ fn a_still_phantom_is_found_by_its_light() {
 
 #[test]
 fn the_probe_of_a_light_theme_is_found_too() {
-    let mut screen = Screen::with_fan(24);
+    let mut screen = Screen::with_fan(12);
     let fan = screen.fan();
     screen.paint(move |x, y, _, _| (!fan.holds(x as f64, y as f64, 0.0)).then_some(255));
     let found = crop_of(&screen);

@@ -28,7 +28,7 @@ const MOVES_NOISE: f32 = 2.5;
 /// Below this change of the liveliest pixels the picture stands still.
 const STILL: f32 = 0.12;
 /// What a pixel counts for at least beside one that moves much.
-const BASE_WEIGHT: f32 = 0.5;
+const BASE_WEIGHT: f32 = 0.2;
 /// Burnt-in graphics are avoided as long as the rectangle keeps this share of its value.
 const KEEP_BESIDE_GRAPHICS: f64 = 0.5;
 /// The least share of the frame, and the least side of the samples, that a rectangle must have.
@@ -159,9 +159,9 @@ fn weights(inner: &Mask, activity: &Activity) -> Vec<f32> {
     if inside.is_empty() {
         return vec![1.0; inner.bits.len()];
     }
-    let middle = inside.len() / 2;
-    let typical = inside.select_nth_unstable_by(middle, f32::total_cmp).1.max(0.1);
-    activity.change.iter().map(|c| BASE_WEIGHT + (c / typical).min(1.0)).collect()
+    let at = inside.len() * 4 / 5;
+    let lively = inside.select_nth_unstable_by(at, f32::total_cmp).1.max(0.1);
+    activity.change.iter().map(|c| BASE_WEIGHT + (c / lively).min(1.0)).collect()
 }
 
 fn large_enough(span: Span, width: usize, height: usize) -> Result<(), CropError> {
