@@ -1,12 +1,13 @@
 //! Where a recording should end, by its container, so that one that breaks off earlier is known.
 //!
-//! MP4, MOV and AVI state the length of every stream, Matroska and WebM that of the file, a GIF ends in a mark of its own.
+//! MP4, MOV and AVI state the length of every stream, Matroska and WebM that of the file, a GIF ends in a mark of its own, a
+//! fragmented MP4 in a whole box.
 //! MPEG program and transport streams state nothing: one that was cut off is a shorter recording, whose last frame may be
 //! damaged.
 #![allow(unsafe_code)] // fields of FFmpeg's format context that the wrapper does not expose
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use video_rs::ffmpeg::{Rational, ffi};
 
@@ -63,19 +64,49 @@ fn file_length(input: &Input) -> FileLength {
     }
 }
 
+/// Whether the file breaks off in a way that FFmpeg takes for its end.
+pub(crate) fn is_cut(input: &Input) -> bool {
+    let format = input.context.format();
+    let is_cut = match format.name() {
+        "gif" => is_cut_gif,
+        names if names.split(',').any(|name| name == "mp4") => is_cut_fragment,
+        _ => return false,
+    };
+    File::open(&input.path).and_then(is_cut).unwrap_or(false)
+}
+
 /// The last byte of a GIF (GIF89a specification, section 27).
 const GIF_TRAILER: u8 = 0x3b;
 
-/// Whether the file is a GIF that does not end as a GIF does; FFmpeg takes any end for the end.
-pub(crate) fn is_cut_gif(input: &Input) -> bool {
-    if input.context.format().name() != "gif" {
-        return false;
-    }
+fn is_cut_gif(mut file: File) -> io::Result<bool> {
     let mut tail = [0; 16];
-    let read = File::open(&input.path).and_then(|mut file| {
-        file.seek(SeekFrom::End(-(tail.len() as i64)))?;
-        file.read_exact(&mut tail)
-    });
+    file.seek(SeekFrom::End(-(tail.len() as i64)))?;
+    file.read_exact(&mut tail)?;
     // some writers pad with zeros
-    read.is_ok() && tail.iter().rev().find(|byte| **byte != 0) != Some(&GIF_TRAILER)
+    Ok(tail.iter().rev().find(|byte| **byte != 0) != Some(&GIF_TRAILER))
+}
+
+/// Whether the last box of a fragmented MP4 (ISO/IEC 14496-12, section 8.8) lies partly behind the end of the file. Such
+/// a file states no length but that of its fragments so far, and FFmpeg is silent where the cut falls between two samples.
+fn is_cut_fragment(mut file: File) -> io::Result<bool> {
+    let end = file.seek(SeekFrom::End(0))?;
+    let (mut at, mut fragmented) = (0, false);
+    while at < end {
+        file.seek(SeekFrom::Start(at))?;
+        let mut header = [0; 16];
+        let read = file.by_ref().take(16).read(&mut header)?;
+        let (size, name) = (u32::from_be_bytes(header[..4].try_into().expect("four bytes")), &header[4..8]);
+        fragmented |= name == b"moof";
+        let size = match size {
+            // up to the end of the file, wherever that is
+            0 => return Ok(false),
+            1 => u64::from_be_bytes(header[8..].try_into().expect("eight bytes")),
+            size => u64::from(size),
+        };
+        if read < 8 || size < 8 {
+            return Ok(fragmented);
+        }
+        at = at.saturating_add(size);
+    }
+    Ok(fragmented && at > end)
 }

@@ -219,7 +219,7 @@ impl PacketSource {
         }
         match log::take_cause().map(str::to_owned).or_else(|| self.damage.clone()) {
             Some(cause) => Step::Fault(cause),
-            None if self.last_is_cut || ending::is_cut_gif(&self.input) => Step::Fault(CUT_OFF.into()),
+            None if self.last_is_cut || ending::is_cut(&self.input) => Step::Fault(CUT_OFF.into()),
             None => Step::End,
         }
     }

@@ -137,6 +137,30 @@ fn a_film_that_is_cut_off_never_ends_silently() {
 }
 
 #[test]
+fn a_fragment_that_is_cut_between_two_frames_is_known() {
+    if !common::have_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = film(folder.path(), "fragments.mp4", &["-movflags", "+frag_keyframe+empty_moov", "-g", "10"]);
+    let whole = std::fs::read(&path).unwrap();
+    let boxes = |name: &[u8; 4]| -> Vec<usize> {
+        whole.windows(4).enumerate().filter(|(_, word)| word == name).map(|(at, _)| at - 4).collect()
+    };
+    let (moofs, mdats) = (boxes(b"moof"), boxes(b"mdat"));
+    assert!(moofs.len() > 2 && mdats.len() == moofs.len(), "{moofs:?} {mdats:?}");
+    // place by place, so also where a frame ends
+    for cut in mdats[1] + 8..moofs[2] {
+        std::fs::write(&path, &whole[..cut]).unwrap();
+        let error = read_video(&path).expect_err("something is missing").to_string();
+        assert!(error.contains("fragments.mp4"), "cut at {cut}: {error}");
+    }
+    // between two fragments it is a shorter film and nothing tells
+    std::fs::write(&path, &whole[..moofs[2]]).unwrap();
+    assert!(read_video(&path).is_ok_and(|losses| losses.delivered == 20));
+}
+
+#[test]
 fn a_hole_in_the_middle_is_not_taken_for_the_end() {
     if !common::have_ffmpeg() {
         return;
