@@ -8,7 +8,7 @@ use candle_core::Device;
 use serde::Serialize;
 use sonovox_artifact::{ArtifactWriter, RunFacts};
 use sonovox_ops::ParamStore;
-use sonovox_train::{Monitor, Outcome, RunConfig, Task};
+use sonovox_train::{Best, Keep, Monitor, Outcome, RunConfig, Task};
 
 use crate::DownstreamError;
 
@@ -25,6 +25,14 @@ const EVENTS: &str = "events.";
 /// Said beside figures that were made from simulated clips.
 pub(crate) const SIMULATED_NOTE: &str = "simulated recordings: these figures show that the program learns what was drawn, and claim nothing clinical";
 
+/// How training ended.
+pub(crate) enum Trained {
+    /// The store holds the weights to hand on: those of epoch `best`, or of the last step.
+    Finished { best: Option<Best> },
+    /// Stopped on request after `step` steps.
+    Interrupted { step: u64 },
+}
+
 /// Trains in the artifact's scratch folder, where checkpoints may lie, and copies the event log into the artifact.
 pub(crate) fn train<T: Task>(
     task: &mut T,
@@ -32,15 +40,16 @@ pub(crate) fn train<T: Task>(
     config: &RunConfig,
     writer: &mut ArtifactWriter,
     monitor: &mut dyn Monitor,
-) -> Result<Outcome, DownstreamError> {
+) -> Result<Trained, DownstreamError> {
     writer.exclude_from_hash(EVENTS);
     let scratch = writer.scratch_dir()?;
-    let outcome = sonovox_train::run(task, store, config, &scratch, writer.resumed(), monitor)?;
-    if matches!(outcome, Outcome::Finished { .. }) {
-        // copied and not moved: a run that is killed from here on still finds its log when it resumes
-        copy_events(&scratch, writer.dir())?;
-    }
-    Ok(outcome)
+    let best = match sonovox_train::run(task, store, config, &scratch, writer.resumed(), monitor)? {
+        Outcome::Interrupted { step } => return Ok(Trained::Interrupted { step }),
+        Outcome::Finished { best, .. } => best.filter(|_| config.keep == Keep::Best),
+    };
+    // copied and not moved: a run that is killed from here on still finds its log when it resumes
+    copy_events(&scratch, writer.dir())?;
+    Ok(Trained::Finished { best })
 }
 
 fn copy_events(from: &Path, to: &Path) -> Result<(), DownstreamError> {

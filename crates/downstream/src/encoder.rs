@@ -166,12 +166,51 @@ pub(crate) fn check_gradients(
 
 #[cfg(test)]
 mod tests {
+    use candle_core::{DType, Device, Tensor};
+
     use super::*;
 
     #[test]
     fn random_is_a_word_and_all_else_a_path() {
         assert_eq!("random".parse(), Ok(EncoderChoice::Random));
         assert_eq!("runs/e1".parse(), Ok(EncoderChoice::Pretrained("runs/e1".into())));
+    }
+
+    fn pretrained(dir: &Path, saved: Preset) -> EncoderChoice {
+        use sonovox_artifact::{ArtifactWriter, Begin, Counts, OnExisting, RunFacts};
+        let begin = Begin { stage: Stage::Pretrain, config: serde_json::json!({}), seed: 5, inputs: vec![] };
+        let writer =
+            ArtifactWriter::create(&dir.join("encoder"), begin, OnExisting::Overwrite).expect("a folder");
+        let store = ParamStore::new(5, DType::F32, &Device::Cpu);
+        SeResNext::new(&EncoderConfig::new(saved), &store.scope()).expect("an encoder");
+        store.save(writer.dir().join(WEIGHTS)).expect("weights");
+        let details = serde_json::json!({"encoder": EncoderConfig::new(Preset::Tiny), "frame": [224, 288]});
+        let artifact = writer.finish(Counts::default(), details, RunFacts::default()).expect("an artifact");
+        EncoderChoice::Pretrained(artifact.path)
+    }
+
+    #[test]
+    fn pretrained_weights_arrive_and_others_are_refused() {
+        let dir = tempfile::tempdir().expect("temp dir");
+        let source =
+            EncoderSource::open(&pretrained(dir.path(), Preset::Tiny), Preset::Full, true).expect("encoder");
+        assert!(source.origin.config.dilated && source.origin.config.preset == Preset::Tiny);
+        let store = ParamStore::new(6, DType::F32, &Device::Cpu);
+        SeResNext::new(&source.origin.config, &store.scope().pp(SCOPE)).expect("an encoder");
+        source.load_into(&store).expect("loaded");
+        let saved = candle_core::safetensors::load(dir.path().join("encoder").join(WEIGHTS), &Device::Cpu);
+        for (name, saved) in saved.expect("tensors") {
+            let values = |t: &Tensor| t.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values");
+            assert_eq!(values(&store.to_tensors()[&format!("{SCOPE}.{name}")]), values(&saved), "{name}");
+        }
+        let small = Size { height: 64, width: 80 };
+        let note = source.size_note(small).expect("another size");
+        assert!(note.contains("224x288") && note.contains("64x80"), "{note}");
+
+        let source =
+            EncoderSource::open(&pretrained(dir.path(), Preset::Small), Preset::Full, true).expect("encoder");
+        let error = source.load_into(&store).unwrap_err().to_string();
+        assert!(error.contains("encoder.safetensors") && error.contains("wrong shape"), "{error}");
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl<R: fmt::Display> fmt::Display for Summary<R> {
             Self::Interrupted { step } => write!(f, "stopped after step {step}; --resume goes on"),
             Self::Finished { out, report, best } => {
                 if let Some(best) = best {
-                    writeln!(f, "weights of epoch {}, validation score {:.3}", best.epoch + 1, best.score)?;
+                    writeln!(f, "weights of epoch {}, the best on the validation subjects", best.epoch + 1)?;
                 }
                 write!(f, "{report}written to {}", out.display())
             }

@@ -37,12 +37,20 @@ struct Run<'a> {
     encoder: EncoderChoice,
     out: PathBuf,
     config: PlanesConfig,
+    split: SplitConfig,
     existing: OnExisting,
 }
 
 impl<'a> Run<'a> {
     fn random(clips: &'a Path, out: PathBuf, config: PlanesConfig) -> Self {
-        Self { clips, encoder: EncoderChoice::Random, out, config, existing: OnExisting::Refuse }
+        Self {
+            clips,
+            encoder: EncoderChoice::Random,
+            out,
+            config,
+            split: SPLIT,
+            existing: OnExisting::Refuse,
+        }
     }
 
     fn start(&self, monitor: &mut dyn Monitor) -> Result<Summary<PlaneReport>, DownstreamError> {
@@ -51,7 +59,7 @@ impl<'a> Run<'a> {
             encoder: &self.encoder,
             out: &self.out,
             config: &self.config,
-            split: &SPLIT,
+            split: &self.split,
             seed: 7,
             device: Device::Cpu,
             existing: self.existing,
@@ -185,6 +193,21 @@ fn an_encoder_that_has_seen_the_test_subjects_is_refused() {
     assert!(!run.out.with_file_name("planes.partial").exists(), "refused before any work");
     run.config.allow_seen_subjects = true;
     run.start(&mut Silent).expect("allowed");
+}
+
+#[test]
+fn without_validation_subjects_the_last_weights_are_kept_and_said_so() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let clips = make_clips(&dir.path().join("clips"), &Made { frames: 16, ..Made::default() });
+    let small = PlanesConfig { epoch_images: 32, ..config(2) };
+    let mut run = Run::random(&clips, dir.path().join("planes"), small);
+    run.split.validation = 0.0;
+    match run.start(&mut Silent).expect("a detector") {
+        Summary::Finished { best: None, report, .. } => {
+            assert!(report.notes.iter().any(|note| note.contains("after the last step")), "{report}");
+        }
+        other => panic!("{other}"),
+    }
 }
 
 #[test]

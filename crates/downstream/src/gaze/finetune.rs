@@ -7,7 +7,7 @@ use candle_core::DType;
 use serde_json::json;
 use sonovox_artifact::{ArtifactWriter, Begin, Stage};
 use sonovox_ops::ParamStore;
-use sonovox_train::{Monitor, Outcome};
+use sonovox_train::Monitor;
 
 use super::GazeConfig;
 use super::predictions::Predictions;
@@ -18,7 +18,7 @@ use super::static_map;
 use super::target::Spread;
 use super::task::{Finetuning, Source};
 use super::watched::{self, WANTED};
-use crate::artifact_parts::{METRICS, WEIGHTS, run_facts, train, write_json};
+use crate::artifact_parts::{METRICS, Trained, WEIGHTS, run_facts, train, write_json};
 use crate::clips::Clips;
 use crate::encoder::EncoderSource;
 use crate::frame_set::PartSets;
@@ -64,14 +64,14 @@ pub fn finetune(
     let source = Arc::new(Source::new(clips.clone(), frames.train, config, map, request.seed, device));
     let mut task = Finetuning { network, source, judge, validation: frames.validation };
     let best = match train(&mut task, &store, &config.run, &mut writer, monitor)? {
-        Outcome::Interrupted { step } => return Ok(Summary::Interrupted { step }),
-        Outcome::Finished { best, .. } => best,
+        Trained::Interrupted { step } => return Ok(Summary::Interrupted { step }),
+        Trained::Finished { best } => best,
     };
 
     let predictions = Predictions::make(&judge, &clips, &frames.test, &task.network, config, device)?;
     let mut report = GazeReport::new(&clips, &frames.test, &judge, &predictions, &fixed);
     report.notes.extend(encoder.size_note(clips.size()));
-    report.notes.extend(best.is_none().then(|| WITHOUT_VALIDATION.to_owned()));
+    report.notes.extend(task.validation.frames.is_empty().then(|| WITHOUT_VALIDATION.to_owned()));
     store.save(writer.dir().join(WEIGHTS))?;
     static_map::write(fixed, map, &mut writer)?;
     predictions.write(&frames.test, &mut writer)?;

@@ -7,14 +7,14 @@ use candle_core::DType;
 use serde_json::json;
 use sonovox_artifact::{ArtifactWriter, Begin, Stage};
 use sonovox_ops::ParamStore;
-use sonovox_train::{Monitor, Outcome};
+use sonovox_train::Monitor;
 
 use super::PlanesConfig;
 use super::detector::{Detector, DetectorDetails};
 use super::labelled::{self, WANTED};
 use super::report::PlaneReport;
 use super::task::{Finetuning, Source};
-use crate::artifact_parts::{METRICS, WEIGHTS, run_facts, train, write_json};
+use crate::artifact_parts::{METRICS, Trained, WEIGHTS, run_facts, train, write_json};
 use crate::clips::Clips;
 use crate::encoder::EncoderSource;
 use crate::frame_set::PartSets;
@@ -61,14 +61,14 @@ pub fn finetune(
     let mut task = Finetuning { network, source, validation: frames.validation };
     let run = config.run_for(encoder.is_random());
     let best = match train(&mut task, &store, &run, &mut writer, monitor)? {
-        Outcome::Interrupted { step } => return Ok(Summary::Interrupted { step }),
-        Outcome::Finished { best, .. } => best,
+        Trained::Interrupted { step } => return Ok(Summary::Interrupted { step }),
+        Trained::Finished { best } => best,
     };
 
     let predictions = task.predict(&frames.test)?;
     let mut report = PlaneReport::new(&clips, &frames.test, &predictions, &train_support);
     report.notes.extend(encoder.size_note(clips.size()));
-    report.notes.extend(best.is_none().then(|| WITHOUT_VALIDATION.to_owned()));
+    report.notes.extend(task.validation.frames.is_empty().then(|| WITHOUT_VALIDATION.to_owned()));
     store.save(writer.dir().join(WEIGHTS))?;
     predictions.write(&frames.test, &mut writer)?;
     write_json(&writer.dir().join(METRICS), &report)?;
