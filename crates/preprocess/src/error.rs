@@ -83,6 +83,9 @@ pub enum RecordingError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// One of its files could not be read again for its hash.
+    #[error(transparent)]
+    Unreadable(ArtifactError),
     /// A sample rate that cannot be worked with.
     #[error("{}: {source}", path.display())]
     Speech {

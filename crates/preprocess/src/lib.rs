@@ -4,8 +4,8 @@
 //! their times, the speech as spectrogram rows with voice activity on the same clock, gaze in the cropped frame and a
 //! plane label to a frame. Everything is continuous in time; what a training step looks at is cut when it is drawn.
 //!
-//! A recording passes through as a stream: its peak memory does not depend on its length ([`recording`] says how).
-//! Several are worked on side by side. A run can be stopped and gone on with: what is finished is not done again.
+//! A recording passes through as a stream: peak memory depends neither on its length nor on how many there are. Several
+//! are worked on side by side. A run can be stopped and gone on with: what is finished is not done again.
 
 mod cancel;
 mod config;

@@ -59,7 +59,7 @@ impl Job<'_> {
             file: self.file.clone(),
             seconds: stretch.end_secs - stretch.start_secs,
             frames: clip.frame_secs().len() as u64,
-            rows: sound.voice.len() as u64,
+            rows: sound.rows() as u64,
             voiced_share: sound.voiced_share(),
             gaze_samples: gaze.len() as u64,
             labelled_frames: plane.iter().filter(|plane| **plane >= 0).count() as u64,
@@ -68,8 +68,7 @@ impl Job<'_> {
             left_out,
             notes,
         };
-        let voice = sound.voice.clone();
-        let rows = sound.into_rows().map_err(|source| self.spool_fault(source))?;
+        let (voice, rows) = sound.into_parts().map_err(|source| self.spool_fault(source))?;
         clip.finish(rows, self.config.spectrogram.n_bands(), &voice, &gaze, &plane)?;
         Ok(header)
     }

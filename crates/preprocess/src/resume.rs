@@ -10,7 +10,7 @@ use sonovox_artifact::{InputRef, sha256_file, write_file};
 use sonovox_study::Recording;
 
 use crate::PreprocessError;
-use crate::error::RecordingError;
+use crate::error::{RecordingError, WorkError};
 
 /// A finished recording.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,10 +87,10 @@ impl Finished {
         recording: &Recording,
         source: Source,
         header: ClipHeader,
-    ) -> Result<Self, PreprocessError> {
+    ) -> Result<Self, WorkError> {
         let mut inputs = Vec::new();
         for (kind, path) in files_of(recording) {
-            let hash = sha256_file(path)?;
+            let hash = sha256_file(path).map_err(RecordingError::Unreadable)?;
             inputs.push(InputRef { stage: kind.to_owned(), path: path.display().to_string(), hash });
         }
         let finished = Self { clip_sha256: sha256_file(&dir.join(&header.file))?, header, inputs, source };

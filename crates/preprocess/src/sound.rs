@@ -31,7 +31,7 @@ pub(crate) struct Stretch {
 /// The sound of a recording, ready to be written into its clip.
 pub(crate) struct Sound {
     /// One value to a row, 0 to 1.
-    pub voice: Vec<f16>,
+    voice: Vec<f16>,
     /// The rows; `None` where nothing is heard: all zeros.
     rows: Option<SpooledRows>,
     n_bands: usize,
@@ -51,6 +51,11 @@ impl Sound {
         Self { voice, rows: None, n_bands: spectrogram.n_bands(), left_out: Vec::new(), notes }
     }
 
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.voice.len()
+    }
+
     /// Whether anything is heard.
     pub fn is_heard(&self) -> bool {
         self.rows.is_some()
@@ -62,12 +67,14 @@ impl Sound {
         voiced as f64 / self.voice.len().max(1) as f64
     }
 
-    /// The standardised rows as little-endian f16.
-    pub fn into_rows(self) -> io::Result<Box<dyn Read>> {
-        match self.rows {
-            None => Ok(Box::new(io::repeat(0).take((self.voice.len() * self.n_bands * 2) as u64))),
-            Some(rows) => Ok(Box::new(rows.standardised()?)),
-        }
+    /// The voice values, and the standardised rows as little-endian f16.
+    pub fn into_parts(self) -> io::Result<(Vec<f16>, Box<dyn Read>)> {
+        let bytes = self.voice.len() * self.n_bands * 2;
+        let rows: Box<dyn Read> = match self.rows {
+            None => Box::new(io::repeat(0).take(bytes as u64)),
+            Some(rows) => Box::new(rows.standardised()?),
+        };
+        Ok((self.voice, rows))
     }
 }
 

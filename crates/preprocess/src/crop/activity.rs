@@ -34,11 +34,13 @@ impl Activity {
         for i in 0..width * height {
             values.clear();
             values.extend(frames.iter().map(|f| f[i]));
-            values.sort_unstable();
-            median[i] = values[values.len() / 2];
+            let middle = values.len() / 2;
+            median[i] = *values.select_nth_unstable(middle).1;
             values.clear();
             values.extend(pairs.iter().map(|&p| frames[p][i].abs_diff(frames[p + 1][i])));
-            values.sort_unstable();
+            if values.len() > keep {
+                values.select_nth_unstable(keep);
+            }
             let sum: u32 = values.iter().take(keep).map(|v| u32::from(*v)).sum();
             change[i] = sum as f32 / keep as f32;
         }
