@@ -99,6 +99,12 @@ impl Folders {
         }
     }
 
+    /// Finishes a replacement that was killed after its second rename: the new artifact stands in its place, and the old
+    /// one is only to be removed.
+    pub(crate) fn remove_replaced(&self) -> Result<(), ArtifactError> {
+        if self.has_target()? { remove_dir_if_any(&self.replaced) } else { Ok(()) }
+    }
+
     /// Removes the working folder of an earlier run, unless another process works there.
     pub(crate) fn remove_partial(&self) -> Result<(), ArtifactError> {
         if !self.has_partial()? {
@@ -127,7 +133,7 @@ impl Folders {
             rename(&self.target, &self.replaced)?;
         }
         rename(&self.partial, &self.target)?;
-        remove_dir_if_any(&self.replaced)
+        self.remove_replaced()
     }
 
     /// Removes what a killed run left half written. Scratch is the stage's own.

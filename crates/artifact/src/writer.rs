@@ -212,6 +212,7 @@ fn clear(folders: &Folders) -> Result<(), ArtifactError> {
 /// The unfinished run to go on with; none where there is nothing.
 fn earlier_run(folders: &Folders, asked: &Begin) -> Result<Option<BeginFile>, ArtifactError> {
     if !folders.has_partial()? || folders.remove_unbegun()? {
+        folders.remove_replaced()?;
         return match folders.has_target()? {
             true => Err(finished_before(&folders.target, asked)?),
             false => Ok(None),

@@ -207,6 +207,19 @@ fn a_replacing_run_killed_between_its_renames_is_complete_on_resume() {
 }
 
 #[test]
+fn a_replacing_run_killed_after_its_renames_leaves_nothing_behind() {
+    let (place, elsewhere) = (Place::new(), Place::new());
+    make(&elsewhere, OnExisting::Refuse);
+    let hash = make(&place, OnExisting::Refuse).hash();
+    // the old artifact, half removed
+    fs::rename(elsewhere.out(), place.replaced()).expect("moved");
+    fs::remove_file(place.replaced().join("manifest.json")).expect("removed");
+    assert!(matches!(place.create(begin(), OnExisting::Resume), Err(ArtifactError::AlreadyFinished { .. })));
+    assert_eq!(Artifact::open(&place.out(), Stage::Pretrain).expect("in place").hash(), hash);
+    assert!(!place.replaced().exists());
+}
+
+#[test]
 fn overwriting_after_a_kill_between_the_renames_keeps_the_old_artifact_meanwhile() {
     let (place, elsewhere) = (Place::new(), Place::new());
     let old = make(&place, OnExisting::Refuse).hash();
