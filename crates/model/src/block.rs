@@ -75,7 +75,7 @@ impl Gate {
         })
     }
 
-    /// `[B, C, H, W]` to `[B, C]`, in 0..1.
+    /// `[B, H, W, C]` to `[B, C]`, in 0..1.
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let hidden = self.squeeze.forward(&global_avg_pool(x)?)?.relu()?;
         sigmoid(&self.excite.forward(&hidden)?)

@@ -17,7 +17,7 @@ pub struct SeResNext {
 
 /// What an encoder sees in a batch of images.
 pub struct Features {
-    /// The stages' maps `[B, C, H, W]`, of [`EncoderConfig::channels`] and [`EncoderConfig::map_sizes`].
+    /// The stages' maps `[B, H, W, C]`, channels together, of [`EncoderConfig::channels`] and [`EncoderConfig::map_sizes`].
     pub stages: [Tensor; 4],
     /// Mean of the last map over height and width, `[B, C]`.
     pub pooled: Tensor,
@@ -69,7 +69,12 @@ impl SeResNext {
                 x.dims()
             );
         }
-        let x = self.stem.forward(x, mode, Fuse::RELU)?;
+        let (batch, _, height, width) = x.dims4()?;
+        let x = match channels {
+            1 => x.reshape((batch, height, width, 1))?,
+            _ => x.permute((0, 2, 3, 1))?.contiguous()?,
+        };
+        let x = self.stem.forward(&x, mode, Fuse::RELU)?;
         let x = max_pool2d(&x, 3, 2, 1)?;
         let run =
             |x: Tensor, stage: &[Bottleneck]| stage.iter().try_fold(x, |x, block| block.forward(&x, mode));

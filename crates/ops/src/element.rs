@@ -8,6 +8,8 @@ use candle_core::{
     bail,
 };
 
+use crate::simd::{self, Kernel, Lanes};
+
 /// `f32` for work, `f64` for checking gradients.
 pub(crate) trait Element:
     WithDType + std::ops::Neg<Output = Self> + std::iter::Sum + Default + std::fmt::Debug
@@ -25,6 +27,29 @@ pub(crate) trait Element:
     fn from_usize(n: usize) -> Self {
         Self::from_f64(n as f64)
     }
+    /// Runs a kernel with the best instruction set of the machine.
+    fn run<K: Kernel<Self>>(kernel: K) -> K::Output;
+    /// Numbers to a register of that set.
+    fn lanes() -> usize {
+        Self::run(Width).0
+    }
+    /// How many registers of outputs a kernel can sum side by side: two where there are 32 registers.
+    fn registers_side_by_side() -> usize {
+        Self::run(Width).1
+    }
+}
+
+/// Asks for the size and number of registers.
+struct Width;
+
+#[allow(unsafe_code)]
+impl<T: Element> Kernel<T> for Width {
+    type Output = (usize, usize);
+
+    #[inline(always)]
+    unsafe fn run<V: Lanes<Elem = T>>(self) -> (usize, usize) {
+        (V::N, if V::TILE_ROWS > 6 { 2 } else { 1 })
+    }
 }
 
 impl Element for f32 {
@@ -39,6 +64,9 @@ impl Element for f32 {
             CpuStorage::F32(values) => values,
             _ => panic!("expected a storage of f32"),
         }
+    }
+    fn run<K: Kernel<f32>>(kernel: K) -> K::Output {
+        simd::run_f32(kernel)
     }
     fn exp(self) -> Self {
         f32::exp(self)
@@ -63,6 +91,9 @@ impl Element for f64 {
             CpuStorage::F64(values) => values,
             _ => panic!("expected a storage of f64"),
         }
+    }
+    fn run<K: Kernel<f64>>(kernel: K) -> K::Output {
+        simd::run_f64(kernel)
     }
     fn exp(self) -> Self {
         f64::exp(self)

@@ -15,11 +15,16 @@ mod contrastive;
 mod conv;
 mod cross_entropy;
 mod element;
+mod gemm;
 mod info_nce;
+mod memory;
 mod params;
 mod pool;
+mod rows;
 mod scalar_loss;
+mod scratch;
 mod se;
+mod simd;
 mod softmax_kl;
 
 pub mod optim;

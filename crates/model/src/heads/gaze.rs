@@ -58,7 +58,7 @@ impl GazeHead {
         })
     }
 
-    /// Logits `[B, H * W]`, row by row, over the map `[B, channels, H, W]`.
+    /// Logits `[B, H * W]`, row by row, over the map `[B, H, W, channels]`.
     ///
     /// # Errors
     /// When the map has another number of channels.

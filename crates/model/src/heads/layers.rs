@@ -64,15 +64,15 @@ impl ConvRelu {
     }
 }
 
-/// Adds one value to every map of `[B, C, H, W]`.
+/// Adds one value to every map of `[B, H, W, C]`.
 pub(crate) fn add_bias(x: &Tensor, bias: &Var) -> Result<Tensor> {
-    x.broadcast_add(&bias.reshape((1, (), 1, 1))?)
+    x.broadcast_add(bias)
 }
 
-/// Stops on a map that is not `[B, channels, H, W]`.
+/// Stops on a map that is not `[B, H, W, channels]`.
 pub(crate) fn check_map(head: &str, map: &Tensor, channels: usize) -> Result<()> {
     match map.dims() {
-        [_, c, _, _] if *c == channels => Ok(()),
+        [_, _, _, c] if *c == channels => Ok(()),
         found => bail!("{head}: expected a map [B, {channels}, H, W], found {found:?}"),
     }
 }

@@ -51,7 +51,7 @@ impl PlaneHead {
         })
     }
 
-    /// Logits `[B, planes]` from the last map `[B, channels, H, W]`.
+    /// Logits `[B, planes]` from the last map `[B, H, W, channels]`.
     ///
     /// # Errors
     /// When the map has another number of channels.
@@ -59,7 +59,7 @@ impl PlaneHead {
         global_avg_pool(&self.class_maps(map, mode)?)
     }
 
-    /// The evidence for every plane at every place, `[B, planes, H, W]`, whose mean are the logits.
+    /// The evidence for every plane at every place, `[B, H, W, planes]`, whose mean are the logits.
     ///
     /// # Errors
     /// When the map has another number of channels.

@@ -4,7 +4,7 @@ use candle_core::DType;
 use sonovox_model::{EncoderConfig, Preset};
 use sonovox_ops::{Mode, no_grad};
 
-use crate::support::{difference, fill, filled, form, golden, name, values};
+use crate::support::{difference, fill, filled, form, golden, name, timm_axes, values};
 
 /// Values kept of every stage's map, see `golden/encoder_eval.py`.
 const SLICE: usize = 512;
@@ -25,9 +25,10 @@ fn check(preset: Preset, [batch, channels, height, width]: [usize; 4]) {
         assert!(error < TOLERANCE, "{key}: pooled features differ by {error:e}");
         let sizes = config.map_sizes(height, width);
         for (k, map) in features.stages.iter().enumerate() {
+            let map = timm_axes(map);
             assert_eq!(map.dims(), [batch, config.channels()[k], sizes[k].0, sizes[k].1], "{key}");
             let part = format!("stage{}", k + 1);
-            let map = values(map);
+            let map = values(&map);
             let kept: Vec<f64> =
                 fill::indices(&format!("slice.{part}"), SLICE, map.len()).iter().map(|&i| map[i]).collect();
             let error = difference(&kept, &expect(&part));

@@ -6,7 +6,7 @@ use candle_core::{DType, Result, Tensor, Var};
 use sonovox_model::{EncoderConfig, Preset, SeResNext};
 use sonovox_ops::{Mode, ParamStore, backward};
 
-use crate::support::{difference, fill, filled, form, golden, name, values};
+use crate::support::{difference, fill, filled, form, golden, name, timm_axes, values};
 
 /// Dot products kept of every tensor, see `golden/encoder_train.py`.
 const DOTS: usize = 4;
@@ -17,7 +17,7 @@ fn run(encoder: &SeResNext, store: &ParamStore, x: &Var) -> Result<(f64, BTreeMa
     let features = encoder.forward(x, Mode::Train)?;
     let mut loss = weighted(&features.pooled, "pooled")?.sum_all()?;
     for (k, map) in features.stages.iter().enumerate() {
-        loss = (loss + weighted(map, &format!("stage{}", k + 1))?.mean_all()?)?;
+        loss = (loss + weighted(&timm_axes(map), &format!("stage{}", k + 1))?.mean_all()?)?;
     }
     let grads = backward(&loss)?;
     let gradient = |var: &Var| grads.get(var).expect("a gradient").clone();

@@ -1,11 +1,14 @@
 //! Batch normalisation of images (Ioffe and Szegedy 2015, with PyTorch's conventions), fused with what follows it:
 //! `y = relu(weight (x - mean) / sqrt(var + eps) + bias + residual)`, residual and ReLU as wanted.
 
+mod cpu;
+
 use candle_core::{Result, Tensor, Var, bail};
 
 use crate::autograd::{self, Backward};
 use crate::element::{Element, by_dtype, check_inputs, from_vec, plain, storage, values};
 use crate::params::{Init, Scope};
+use cpu::Affine;
 
 const NAME: &str = "batch_norm2d";
 
@@ -37,7 +40,7 @@ impl Fuse<'_> {
     pub const RELU: Fuse<'static> = Fuse { relu: true, residual: None };
 }
 
-/// Batch normalisation over `[B, C, H, W]` with a scale and a shift to a channel.
+/// Batch normalisation over `[B, H, W, C]` with a scale and a shift to a channel.
 pub struct BatchNorm2d {
     weight: Var,
     bias: Var,
@@ -61,7 +64,7 @@ impl BatchNorm2d {
         })
     }
 
-    /// Normalises `x` `[B, C, H, W]`; in [`Mode::Train`] over B, H and W, of which there have to be at least two
+    /// Normalises `x` `[B, H, W, C]`; in [`Mode::Train`] over B, H and W, of which there have to be at least two
     /// values to a channel.
     ///
     /// # Errors
@@ -71,11 +74,11 @@ impl BatchNorm2d {
         by_dtype!(NAME, x, T => self.run::<T>(x, mode, fuse, dims))
     }
 
-    fn check(&self, x: &Tensor, mode: Mode, fuse: Fuse) -> Result<(usize, usize, usize)> {
+    fn check(&self, x: &Tensor, mode: Mode, fuse: Fuse) -> Result<(usize, usize)> {
         check_inputs(NAME, &[x, &self.weight])?;
         let channels = self.weight.elem_count();
-        let &[b, c, h, w] = x.dims() else {
-            bail!("{NAME}: expected an input [B, {channels}, H, W], found {:?}", x.dims());
+        let &[b, h, w, c] = x.dims() else {
+            bail!("{NAME}: expected an input [B, H, W, {channels}], found {:?}", x.dims());
         };
         if c != channels {
             bail!("{NAME}: expected {channels} channels, found an input of shape {:?}", x.dims());
@@ -89,7 +92,7 @@ impl BatchNorm2d {
         if mode == Mode::Train && b * h * w < 2 {
             bail!("{NAME}: training needs more than one value to a channel, found shape {:?}", x.dims());
         }
-        Ok((b, c, h * w))
+        Ok((b * h * w, c))
     }
 
     fn run<T: Element>(
@@ -97,56 +100,35 @@ impl BatchNorm2d {
         x: &Tensor,
         mode: Mode,
         fuse: Fuse,
-        (b, c, n): (usize, usize, usize),
+        (rows, channels): (usize, usize),
     ) -> Result<Tensor> {
         let xp = plain(x)?;
+        let residual = fuse.residual.map(plain).transpose()?;
         let xs = values::<T>(NAME, &xp)?;
         let (mean, var) = match mode {
-            Mode::Train => moments(&xs, (b, c, n)),
+            Mode::Train => cpu::moments(&xs, channels),
             Mode::Eval => (
                 values::<T>(NAME, &self.running_mean)?.to_vec(),
                 values::<T>(NAME, &self.running_var)?.to_vec(),
             ),
         };
-        let inv_std: Vec<T> = var.iter().map(|&v| T::one() / (v + T::from_f64(self.eps)).sqrt()).collect();
-        let (weight, bias) = (values::<T>(NAME, &self.weight)?, values::<T>(NAME, &self.bias)?);
-        let mut y = Vec::with_capacity(b * c * n);
-        for (i, plane) in xs.chunks_exact(n).enumerate() {
-            let ch = i % c;
-            let scale = weight[ch] * inv_std[ch];
-            let shift = bias[ch] - mean[ch] * scale;
-            y.extend(plane.iter().map(|&v| v * scale + shift));
-        }
-        if let Some(residual) = fuse.residual {
-            let residual = plain(residual)?;
-            for (v, &r) in y.iter_mut().zip(values::<T>(NAME, &residual)?.iter()) {
-                *v += r;
-            }
-        }
-        if fuse.relu {
-            y.iter_mut().for_each(|v| *v = Element::max(*v, T::zero()));
-        }
-        drop((weight, bias));
+        let affine = {
+            let (weight, bias) = (values::<T>(NAME, &self.weight)?, values::<T>(NAME, &self.bias)?);
+            Affine::new(&weight, &bias, mean.clone(), &var, self.eps)
+        };
+        let y = {
+            let residual = residual.as_ref().map(|r| values::<T>(NAME, r)).transpose()?;
+            cpu::apply(&xs, residual.as_deref(), &affine, fuse.relu)
+        };
         if mode == Mode::Train {
-            self.update_running(&mean, &var, b * n)?;
+            self.update_running(&mean, &var, rows)?;
         }
         let mut inputs: Vec<&Tensor> = vec![x, &self.weight, &self.bias];
         inputs.extend(fuse.residual);
-        let y = storage(y);
-        if !autograd::needs_grad(&inputs) {
-            return autograd::output(NAME, y, x.shape(), &inputs, None);
-        }
-        let out = fuse.relu.then(|| crate::element::tensor(y.clone(), x.shape()));
-        let saved = Saved {
-            x: xp.clone(),
-            out,
-            weight: self.weight.as_detached_tensor(),
-            mean,
-            inv_std,
-            mode,
-            residual: fuse.residual.is_some(),
-        };
-        autograd::output(NAME, y, x.shape(), &inputs, Some(Box::new(saved)))
+        let saved = autograd::needs_grad(&inputs).then(|| {
+            Box::new(Saved { x: xp.clone(), residual, affine, mode, relu: fuse.relu }) as Box<dyn Backward>
+        });
+        autograd::output(NAME, storage(y), x.shape(), &inputs, saved)
     }
 
     fn update_running<T: Element>(&self, mean: &[T], var: &[T], count: usize) -> Result<()> {
@@ -162,72 +144,36 @@ impl BatchNorm2d {
     }
 }
 
-/// Mean and biased variance of each channel.
-fn moments<T: Element>(x: &[T], (b, c, n): (usize, usize, usize)) -> (Vec<T>, Vec<T>) {
-    let count = T::from_usize(b * n);
-    let over = |f: &dyn Fn(usize, T) -> T| -> Vec<T> {
-        let mut sums = vec![T::zero(); c];
-        for (i, plane) in x.chunks_exact(n).enumerate() {
-            sums[i % c] += plane.iter().map(|&v| f(i % c, v)).sum();
-        }
-        sums.iter().map(|&s| s / count).collect()
-    };
-    let mean = over(&|_, v| v);
-    let var = over(&|ch, v| (v - mean[ch]) * (v - mean[ch]));
-    (mean, var)
-}
-
+/// The inputs, from which backward finds again what the ReLU let through.
 struct Saved<T> {
     x: Tensor,
-    out: Option<Tensor>,
-    weight: Tensor,
-    mean: Vec<T>,
-    inv_std: Vec<T>,
+    residual: Option<Tensor>,
+    affine: Affine<T>,
     mode: Mode,
-    residual: bool,
+    relu: bool,
 }
 
 impl<T: Element> Backward for Saved<T> {
     fn backward(self: Box<Self>, grad: &Tensor, needs: &[bool]) -> Result<Vec<Option<Tensor>>> {
-        let (b, c, h, w) = self.x.dims4()?;
-        let n = h * w;
-        let shape = self.x.shape();
-        let mut g = values::<T>(NAME, &plain(grad)?)?.to_vec();
-        if let Some(out) = &self.out {
-            for (g, &y) in g.iter_mut().zip(values::<T>(NAME, out)?.iter()) {
-                if y <= T::zero() {
-                    *g = T::zero();
-                }
-            }
-        }
-        let xs = values::<T>(NAME, &self.x)?;
-        let weight = values::<T>(NAME, &self.weight)?;
-        let (mut dweight, mut dbias) = (vec![T::zero(); c], vec![T::zero(); c]);
-        for (i, (gp, xp)) in g.chunks_exact(n).zip(xs.chunks_exact(n)).enumerate() {
-            let ch = i % c;
-            dbias[ch] += gp.iter().copied().sum();
-            dweight[ch] += gp.iter().zip(xp).map(|(&g, &x)| g * (x - self.mean[ch]) * self.inv_std[ch]).sum();
-        }
-        let count = T::from_usize(b * n);
-        let mut dx = Vec::with_capacity(g.len());
-        for (i, (gp, xp)) in g.chunks_exact(n).zip(xs.chunks_exact(n)).enumerate() {
-            let ch = i % c;
-            let scale = weight[ch] * self.inv_std[ch];
-            match self.mode {
-                Mode::Eval => dx.extend(gp.iter().map(|&g| g * scale)),
-                Mode::Train => dx.extend(gp.iter().zip(xp).map(|(&g, &x)| {
-                    let normal = (x - self.mean[ch]) * self.inv_std[ch];
-                    scale * (g - (dbias[ch] + normal * dweight[ch]) / count)
-                })),
-            }
-        }
+        let (shape, channels) = (self.x.shape(), self.affine.scale.len());
+        let grad = plain(grad)?;
+        let residual = self.residual.as_ref().map(|r| values::<T>(NAME, r)).transpose()?;
+        let pass = cpu::Pass {
+            grad: &values::<T>(NAME, &grad)?,
+            x: &values::<T>(NAME, &self.x)?,
+            residual: residual.as_deref(),
+            affine: &self.affine,
+            relu: self.relu,
+        };
+        let sums = pass.parameter_gradients();
+        let (dx, dresidual) = pass.input_gradients(&sums, self.mode, residual.is_some() && needs[3]);
         let mut grads = vec![
             needs[0].then(|| from_vec(dx, shape)),
-            needs[1].then(|| from_vec(dweight, c)),
-            needs[2].then(|| from_vec(dbias, c)),
+            needs[1].then(|| from_vec(sums.weight, channels)),
+            needs[2].then(|| from_vec(sums.bias, channels)),
         ];
-        if self.residual {
-            grads.push(needs[3].then(|| from_vec(g, shape)));
+        if self.residual.is_some() {
+            grads.push(dresidual.map(|values| from_vec(values, shape)));
         }
         Ok(grads)
     }

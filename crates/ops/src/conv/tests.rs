@@ -7,20 +7,20 @@ fn slow(x: &Tensor, w: &Tensor, spec: Conv2dSpec) -> Tensor {
     let (xs, ws) = (to_vec(x), to_vec(w));
     let (cg, og) = (d.c / spec.groups, d.o / spec.groups);
     let mut y = Vec::new();
-    for (b, o, oy, ox) in grid([d.b, d.o, d.oh, d.ow]) {
+    for (b, oy, ox, o) in grid([d.b, d.oh, d.ow, d.o]) {
         let mut sum = 0.0;
         for (_, c, ky, kx) in grid([1, cg, d.kh, d.kw]) {
             let iy = (oy * spec.stride + ky * spec.dilation) as isize - spec.padding as isize;
             let ix = (ox * spec.stride + kx * spec.dilation) as isize - spec.padding as isize;
             if iy >= 0 && ix >= 0 && iy < d.h as isize && ix < d.w as isize {
                 let channel = o / og * cg + c;
-                let at = ((b * d.c + channel) * d.h + iy as usize) * d.w + ix as usize;
+                let at = ((b * d.h + iy as usize) * d.w + ix as usize) * d.c + channel;
                 sum += xs[at] * ws[((o * cg + c) * d.kh + ky) * d.kw + kx];
             }
         }
         y.push(sum);
     }
-    Tensor::from_vec(y, (d.b, d.o, d.oh, d.ow), x.device()).unwrap()
+    Tensor::from_vec(y, (d.b, d.oh, d.ow, d.o), x.device()).unwrap()
 }
 
 fn grid([a, b, c, d]: [usize; 4]) -> impl Iterator<Item = (usize, usize, usize, usize)> {
@@ -52,7 +52,7 @@ fn cases() -> Vec<([usize; 6], Conv2dSpec)> {
 #[test]
 fn the_result_is_the_definition() {
     for ([b, c, o, h, w, k], spec) in cases() {
-        let (x, w) = (random(1, (b, c, h, w)), random(2, (o, c / spec.groups, k, k)));
+        let (x, w) = (random(1, (b, h, w, c)), random(2, (o, c / spec.groups, k, k)));
         let y = conv2d(&x, &w, spec).unwrap();
         assert!(distance(&y, &slow(&x, &w, spec)) < 1e-14, "{:?} {:?} {spec:?}", x.dims(), w.dims());
     }
@@ -61,17 +61,17 @@ fn the_result_is_the_definition() {
 #[test]
 fn gradients_are_difference_quotients() {
     for ([b, c, o, h, w, k], spec) in cases() {
-        let (x, w) = (var(1, (b, c, h, w)), var(2, (o, c / spec.groups, k, k)));
+        let (x, w) = (var(1, (b, h, w, c)), var(2, (o, c / spec.groups, k, k)));
         check_gradients(&[&x, &w], || conv2d(&x, &w, spec));
     }
 }
 
 #[test]
 fn shapes_and_types_that_do_not_fit_are_named() {
-    let x = random(1, (1, 4, 5, 5));
+    let x = random(1, (1, 5, 5, 4));
     let error = message(conv2d(&x, &random(2, (8, 3, 3, 3)), Conv2dSpec::default()));
     assert!(
-        error.contains("conv2d") && error.contains("[1, 4, 5, 5]") && error.contains("[8, 3, 3, 3]"),
+        error.contains("conv2d") && error.contains("[1, 5, 5, 4]") && error.contains("[8, 3, 3, 3]"),
         "{error}"
     );
     let error = message(conv2d(&x, &random(2, (8, 4, 7, 7)), Conv2dSpec::default()));

@@ -4,72 +4,116 @@ use candle_core::{Result, Tensor, bail};
 
 use crate::autograd::{self, Backward};
 use crate::element::{Element, by_dtype, check_inputs, from_vec, plain, storage, values};
+use crate::memory;
+use crate::rows::{self, Parts};
+use crate::simd::vectorised;
 
 const NAME: &str = "se_scale_add_relu";
 
-/// `relu(x * gate + residual)` with `x` and `residual` `[B, C, H, W]` and one `gate` to a map, `[B, C]`.
+/// `relu(x * gate + residual)` with `x` and `residual` `[B, H, W, C]` and one `gate` to a map, `[B, C]`.
 ///
 /// # Errors
 /// When shapes, types or devices do not fit together; the message names the shapes.
 pub fn se_scale_add_relu(x: &Tensor, gate: &Tensor, residual: &Tensor) -> Result<Tensor> {
     check_inputs(NAME, &[x, gate, residual])?;
-    let (&[b, c, h, w], &[gb, gc]) = (x.dims(), gate.dims()) else {
-        bail!("{NAME}: expected [B, C, H, W] and a gate [B, C], found {:?} and {:?}", x.dims(), gate.dims());
+    let (&[b, h, w, c], &[gb, gc]) = (x.dims(), gate.dims()) else {
+        bail!("{NAME}: expected [B, H, W, C] and a gate [B, C], found {:?} and {:?}", x.dims(), gate.dims());
     };
     if (gb, gc) != (b, c) || residual.dims() != x.dims() {
         bail!("{NAME}: input {:?}, gate {:?}, residual {:?}", x.dims(), gate.dims(), residual.dims());
     }
     by_dtype!(NAME, x, T => {
         let (xp, gp, rp) = (plain(x)?, plain(gate)?, plain(residual)?);
-        let y = forward::<T>(&values(NAME, &xp)?, &values(NAME, &gp)?, &values(NAME, &rp)?, h * w);
-        let y = storage(y);
+        let y = forward::<T>(&values(NAME, &xp)?, &values(NAME, &gp)?, &values(NAME, &rp)?, (h * w, c));
         let inputs = [x, gate, residual];
         let saved = autograd::needs_grad(&inputs).then(|| {
-            let out = crate::element::tensor(y.clone(), x.shape());
-            Box::new(Saved::<T> { x: xp.clone(), gate: gp.clone(), out, element: Default::default() }) as Box<dyn Backward>
+            Box::new(Saved::<T> { x: xp.clone(), gate: gp.clone(), residual: rp.clone(), element: Default::default() })
+                as Box<dyn Backward>
         });
-        autograd::output(NAME, y, x.shape(), &inputs, saved)
+        autograd::output(NAME, storage(y), x.shape(), &inputs, saved)
     })
 }
 
-fn forward<T: Element>(x: &[T], gate: &[T], residual: &[T], n: usize) -> Vec<T> {
-    let mut y = Vec::with_capacity(x.len());
-    for ((x, r), &g) in x.chunks_exact(n).zip(residual.chunks_exact(n)).zip(gate) {
-        y.extend(x.iter().zip(r).map(|(&x, &r)| Element::max(x * g + r, T::zero())));
-    }
+fn forward<T: Element>(x: &[T], gate: &[T], residual: &[T], (pixels, channels): (usize, usize)) -> Vec<T> {
+    let mut y = memory::unset(x.len());
+    let parts = Parts::new(&mut y);
+    rows::map(&rows::pieces(x.len() / channels, channels, pixels), channels, |rows| {
+        // SAFETY: pieces do not overlap.
+        #[allow(unsafe_code)]
+        let y = unsafe { parts.part(&rows, channels) };
+        let gate = &gate[rows.start / pixels * channels..][..channels];
+        piece_forward(rows::part(x, &rows, channels), gate, rows::part(residual, &rows, channels), y);
+    });
     y
 }
 
+vectorised! {
+    fn piece_forward<T>(x: &[T], gate: &[T], residual: &[T], y: &mut [T]) {
+        let channels = gate.len();
+        let lines = x.chunks_exact(channels).zip(residual.chunks_exact(channels));
+        for (y, (x, residual)) in y.chunks_exact_mut(channels).zip(lines) {
+            for ((y, &gate), (&x, &r)) in y.iter_mut().zip(gate).zip(x.iter().zip(residual)) {
+                *y = Element::max(x * gate + r, T::zero());
+            }
+        }
+    }
+
+    /// Gradients of a piece of `x` and of the residual; gives its share of the gate's.
+    fn piece_backward<T>(grad: &[T], x: &[T], gate: &[T], residual: &[T], dx: &mut [T], dresidual: &mut [T]) -> Vec<T> {
+        let channels = gate.len();
+        let mut dgate = vec![T::zero(); channels];
+        let read = grad.chunks_exact(channels).zip(x.chunks_exact(channels).zip(residual.chunks_exact(channels)));
+        let written = dx.chunks_exact_mut(channels).zip(dresidual.chunks_exact_mut(channels));
+        for ((dx, dresidual), (grad, (x, residual))) in written.zip(read) {
+            let read = grad.iter().zip(x.iter().zip(residual)).zip(gate);
+            let written = dx.iter_mut().zip(dresidual).zip(dgate.iter_mut());
+            for (((dx, dresidual), dgate), ((&g, (&x, &r)), &gate)) in written.zip(read) {
+                let g = if x * gate + r > T::zero() { g } else { T::zero() };
+                *dresidual = g;
+                *dx = g * gate;
+                *dgate += g * x;
+            }
+        }
+        dgate
+    }
+}
+
+/// The inputs, from which backward finds again what the ReLU let through.
 struct Saved<T> {
     x: Tensor,
     gate: Tensor,
-    out: Tensor,
+    residual: Tensor,
     element: std::marker::PhantomData<T>,
 }
 
 impl<T: Element> Backward for Saved<T> {
     fn backward(self: Box<Self>, grad: &Tensor, needs: &[bool]) -> Result<Vec<Option<Tensor>>> {
-        let n = self.x.dim(2)? * self.x.dim(3)?;
-        let mut dr = values::<T>(NAME, &plain(grad)?)?.to_vec();
-        for (g, &y) in dr.iter_mut().zip(values::<T>(NAME, &self.out)?.iter()) {
-            if y <= T::zero() {
-                *g = T::zero();
-            }
-        }
-        let (x, gate) = (values::<T>(NAME, &self.x)?, values::<T>(NAME, &self.gate)?);
-        let dgate: Vec<T> = dr
-            .chunks_exact(n)
-            .zip(x.chunks_exact(n))
-            .map(|(g, x)| g.iter().zip(x).map(|(&g, &x)| g * x).sum())
+        let (b, h, w, channels) = self.x.dims4()?;
+        let grad = plain(grad)?;
+        let grad = values::<T>(NAME, &grad)?;
+        let (x, gate, residual) =
+            (values::<T>(NAME, &self.x)?, values::<T>(NAME, &self.gate)?, values::<T>(NAME, &self.residual)?);
+        let (mut dx, mut dresidual) = (memory::unset(grad.len()), memory::unset(grad.len()));
+        let pieces = rows::pieces(b * h * w, channels, h * w);
+        let (dx_parts, dresidual_parts) = (Parts::new(&mut dx), Parts::new(&mut dresidual));
+        let dgates = rows::map(&pieces, channels, |rows| {
+            // SAFETY: pieces do not overlap.
+            #[allow(unsafe_code)]
+            let (dx, dresidual) =
+                unsafe { (dx_parts.part(&rows, channels), dresidual_parts.part(&rows, channels)) };
+            let part = |values| rows::part(values, &rows, channels);
+            let gate = &gate[rows.start / (h * w) * channels..][..channels];
+            piece_backward(part(&grad), part(&x), gate, part(&residual), dx, dresidual)
+        });
+        let to_an_image = pieces.len() / b;
+        let dgate: Vec<T> = dgates
+            .chunks(to_an_image)
+            .flat_map(|parts| rows::total(parts, channels).into_iter().map(T::from_f64))
             .collect();
-        let mut dx = Vec::with_capacity(dr.len());
-        for (g, &gate) in dr.chunks_exact(n).zip(gate.iter()) {
-            dx.extend(g.iter().map(|&g| g * gate));
-        }
         Ok(vec![
             needs[0].then(|| from_vec(dx, self.x.shape())),
             needs[1].then(|| from_vec(dgate, self.gate.shape())),
-            needs[2].then(|| from_vec(dr, self.x.shape())),
+            needs[2].then(|| from_vec(dresidual, self.x.shape())),
         ])
     }
 }

@@ -66,3 +66,8 @@ pub fn difference(found: &[f64], expected: &[f64]) -> f64 {
     assert!(found.iter().all(|v| v.is_finite()) && scale > 0.0);
     error / scale
 }
+
+/// A map `[B, H, W, C]` with timm's axes, `[B, C, H, W]`.
+pub fn timm_axes(map: &Tensor) -> Tensor {
+    map.permute((0, 3, 1, 2)).and_then(|map| map.contiguous()).expect("a map")
+}
