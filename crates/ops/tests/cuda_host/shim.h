@@ -6,9 +6,11 @@
 // is the caller's choice: a kernel without races gives the same bits in every order.
 #pragma once
 #include <cmath>
+#include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <ucontext.h>
 #include <vector>
 
@@ -39,12 +41,15 @@ static inline float __int_as_float(int bits) { return __uint_as_float(unsigned(b
 
 namespace host {
 
+static const size_t STACK = 1 << 16;
+
 struct Fiber {
-    ucontext_t context;
-    std::vector<char> stack = std::vector<char>(1 << 16);
+    ucontext_t start;
+    jmp_buf at;
+    std::unique_ptr<char[]> stack{new char[STACK]};
     Index index;
     int line;
-    bool done;
+    bool begun, done;
 };
 
 // x86-64 (System V): pointers and whole numbers go into six registers, the rest of them onto the stack; the first
@@ -52,7 +57,8 @@ struct Fiber {
 typedef void (*Any)(long, long, long, long, long, long, double, double, double, double, double, double, double, double,
                     long, long, long, long, long, long, long, long, long, long, long, long);
 
-static ucontext_t scheduler;
+// A context is used for the first entry only: swapcontext saves the signal mask, two system calls a switch.
+static jmp_buf scheduler;
 static Fiber *running;
 static Any kernel;
 static long whole[18];
@@ -60,7 +66,7 @@ static double real[8];
 
 static inline void barrier(int line) {
     running->line = line;
-    swapcontext(&running->context, &scheduler);
+    if (!_setjmp(running->at)) _longjmp(scheduler, 1);
 }
 
 static void body() {
@@ -69,7 +75,16 @@ static void body() {
     kernel(w[0], w[1], w[2], w[3], w[4], w[5], d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7], w[6], w[7], w[8], w[9],
            w[10], w[11], w[12], w[13], w[14], w[15], w[16], w[17]);
     running->done = true;
-    swapcontext(&running->context, &scheduler);
+    _longjmp(scheduler, 1);
+}
+
+static void go_on(Fiber &fiber) {
+    running = &fiber;
+    threadIdx = fiber.index;
+    if (_setjmp(scheduler)) return;
+    if (fiber.begun) _longjmp(fiber.at, 1);
+    fiber.begun = true;
+    setcontext(&fiber.start);
 }
 
 static void run_block(std::vector<Fiber> &fibers, bool backwards) {
@@ -78,19 +93,15 @@ static void run_block(std::vector<Fiber> &fibers, bool backwards) {
         Fiber &fiber = fibers[i];
         fiber.index = {unsigned(i % blockDim.x), unsigned(i / blockDim.x % blockDim.y),
                        unsigned(i / (blockDim.x * blockDim.y))};
-        fiber.done = false;
-        getcontext(&fiber.context);
-        fiber.context.uc_stack.ss_sp = fiber.stack.data();
-        fiber.context.uc_stack.ss_size = fiber.stack.size();
-        fiber.context.uc_link = nullptr;
-        makecontext(&fiber.context, body, 0);
+        fiber.begun = fiber.done = false;
+        getcontext(&fiber.start);
+        fiber.start.uc_stack.ss_sp = fiber.stack.get();
+        fiber.start.uc_stack.ss_size = STACK;
+        fiber.start.uc_link = nullptr;
+        makecontext(&fiber.start, body, 0);
     }
     for (bool all_done = false; !all_done;) {
-        for (size_t i = 0; i < count; ++i) {
-            running = &fibers[backwards ? count - 1 - i : i];
-            threadIdx = running->index;
-            swapcontext(&scheduler, &running->context);
-        }
+        for (size_t i = 0; i < count; ++i) go_on(fibers[backwards ? count - 1 - i : i]);
         all_done = fibers[0].done;
         for (const Fiber &fiber : fibers) {
             if (fiber.done != all_done || (!all_done && fiber.line != fibers[0].line)) {
@@ -112,7 +123,8 @@ extern "C" void launch(void *kernel, const long *whole, int wholes, const double
     memcpy(host::real, real, sizeof(double) * reals);
     gridDim = {grid[0], grid[1], grid[2]};
     blockDim = {block[0], block[1], block[2]};
-    std::vector<host::Fiber> fibers(size_t(block[0]) * block[1] * block[2]);
+    static std::vector<host::Fiber> fibers;
+    fibers.resize(size_t(block[0]) * block[1] * block[2]);
     const long blocks = long(grid[0]) * grid[1] * grid[2];
     for (long i = 0; i < blocks; ++i) {
         const long at = order ? blocks - 1 - i : i;
