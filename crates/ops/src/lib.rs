@@ -14,6 +14,8 @@ mod batch_norm;
 mod contrastive;
 mod conv;
 mod cross_entropy;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod element;
 mod gemm;
 mod info_nce;

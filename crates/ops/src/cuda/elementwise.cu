@@ -21,7 +21,8 @@ template <typename T, int N> __device__ void add(T *to, const T *from, i64 count
     }
 }
 
-// to[image, pixel, channel] = from[image, channel, pixel]: NCHW to NHWC, and back with the roles of the axes exchanged.
+// From [images, rows, columns] to [images, columns, rows]: NCHW to NHWC with rows = C and columns = H W, and back with
+// the two exchanged.
 template <typename T> __device__ void swap_axes(T *to, const T *from, i64 images, i64 rows, i64 columns) {
     EACH(at, images * rows * columns) {
         const i64 row = at % rows, rest = at / rows;
