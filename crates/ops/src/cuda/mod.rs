@@ -40,3 +40,6 @@ pub(crate) mod softmax_kl;
 
 pub(crate) use element::{MapElement, Param};
 pub(crate) use launch::Gpu;
+
+#[cfg(test)]
+mod tests;
