@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds the stripped GPU program for one compute capability on a machine without CUDA, card or root: a CUDA_HOME is
-# made of pinned PyPI wheels (1.8 GB, once) under data/work/cuda. The result runs where a driver of CUDA 13.0 or newer and the
-# libraries that are printed at the end can be found.
+# made of pinned PyPI wheels (1.8 GB, once) under data/work/cuda. The result runs where a driver of CUDA 13.0 or newer
+# and the libraries that are printed at the end can be found.
 #
 #     scripts/build-cuda.sh [--home-only] [cargo arguments]
 #
@@ -23,7 +23,8 @@ fail() {
 
 [ "$(uname -sm)" = "Linux x86_64" ] || fail "expected Linux on x86_64, found $(uname -sm): the wheels are for that"
 for tool in cargo python3 gcc g++ strip readelf; do
-    command -v "$tool" > /dev/null || fail "$tool is missing (Debian: apt-get install build-essential python3-venv; rustup for cargo)"
+    command -v "$tool" > /dev/null \
+        || fail "$tool is missing (Debian: apt-get install build-essential python3-pip; rustup for cargo)"
 done
 
 work=$PWD/data/work/cuda
@@ -49,7 +50,8 @@ fi
 toolkit=$wheels/nvidia/cu13
 cudnn=$wheels/nvidia/cudnn
 [ -x "$toolkit/bin/nvcc" ] || chmod +x "$toolkit"/bin/* 2> /dev/null || true
-[ -f "$toolkit/bin/nvcc" ] || fail "the wheels hold no nvcc at ${toolkit#"$PWD"/}/bin; delete data/work/cuda and try again"
+[ -f "$toolkit/bin/nvcc" ] \
+    || fail "the wheels hold no nvcc at ${toolkit#"$PWD"/}/bin; delete data/work/cuda and try again"
 
 if [ ! -f "$home/complete" ]; then
     rm -rf "$home"

@@ -98,7 +98,7 @@ pub(crate) fn train<A: Param>(
     gpu.launch(
         SOURCE,
         &entry::<A>("bn_train"),
-        geometry::combine(channels, 1),
+        geometry::combine(channels, 1, sums.dims.images * sums.splits),
         &args![
             gpu.write(&mut mean),
             gpu.write(&mut inv_std),
@@ -223,7 +223,7 @@ pub(crate) fn backward<T: MapElement>(
     gpu.launch(
         SOURCE,
         &entry::<T::Acc>("bn_grad"),
-        geometry::combine(channels, 1),
+        geometry::combine(channels, 1, splits),
         &args![
             gpu.write(&mut dweight),
             gpu.write(&mut dbias),

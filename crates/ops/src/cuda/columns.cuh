@@ -8,12 +8,13 @@
 
 template <int N> __device__ __forceinline__ int column() { return int(blockIdx.x * blockDim.x + threadIdx.x) * N; }
 
-// Calls each(row, offset) for all rows of the map, grid-stride over blockIdx.y.
-template <int N, typename Each>
+// Calls each(row, offset) for all rows of the map, grid-stride over blockIdx.y; UNROLL rows at a time, so that their
+// loads are under way together.
+template <int N, int UNROLL = 4, typename Each>
 __device__ __forceinline__ void each_row(i64 rows, int channels, int col, Each each) {
     if (col >= channels) return;
     const i64 step = i64(gridDim.y) * blockDim.y;
-#pragma unroll 4
+#pragma unroll UNROLL
     for (i64 row = i64(blockIdx.y) * blockDim.y + threadIdx.y; row < rows; row += step) each(row, row * channels + col);
 }
 

@@ -69,9 +69,12 @@ pub(crate) fn sums(dims: MapDims, width: usize) -> (LaunchConfig, usize) {
     (config((blocks, dims.images.min(MOST), splits), (x, y)), splits)
 }
 
-/// The second stage: a thread to a channel, images along y, eight threads sharing the addends.
-pub(crate) fn combine(channels: usize, images: usize) -> LaunchConfig {
-    config((channels.div_ceil(32), images.min(MOST), 1), (32, THREADS / 32))
+/// The second stage: a thread to a channel, images along y. As many threads share the `count` addends of a channel as
+/// leaves about four to each.
+pub(crate) fn combine(channels: usize, images: usize, count: usize) -> LaunchConfig {
+    let y = count.div_ceil(4).next_power_of_two().min(32);
+    let x = THREADS / y;
+    config((channels.div_ceil(x), images.min(MOST), 1), (x, y))
 }
 
 /// A pass over single values.

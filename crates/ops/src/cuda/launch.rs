@@ -128,7 +128,7 @@ impl Gpu {
         config: LaunchConfig,
         arguments: &[Arg],
     ) -> Result<()> {
-        let function = nvrtc::function(self.stream.context(), self.device.id(), source, entry)?;
+        let function = nvrtc::function(self.stream.context(), source, entry)?;
         let mut builder = self.stream.launch_builder(&function);
         for argument in arguments {
             match argument {

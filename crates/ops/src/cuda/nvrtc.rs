@@ -1,4 +1,4 @@
-//! Compiles a `*.cu` source for the card that is there, once a process and device, and keeps its kernels.
+//! Compiles a `*.cu` source for the card that is there, once a process and card, and keeps its kernels.
 //!
 //! Machine code, not PTX: PTX of a newer NVRTC is refused by an older driver of the same major version. The sources
 //! include our own headers only, so NVRTC needs no CUDA toolkit beside it.
@@ -8,7 +8,6 @@ use std::ffi::{CStr, CString, c_char};
 use std::ptr;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use candle_core::cuda_backend::DeviceId;
 use candle_core::cuda_backend::cudarc::driver::{CudaContext, CudaFunction, CudaModule};
 use candle_core::cuda_backend::cudarc::nvrtc::{Ptx, result as nvrtc, sys};
 use candle_core::{Error, Result, bail};
@@ -33,10 +32,11 @@ const HEADERS: [(&CStr, &str); 4] = [
 /// `scripts/compile-kernels` has the same list.
 const OPTIONS: [&str; 1] = ["--std=c++17"];
 
+/// By the card's number: all of candle's devices on one card share its primary context.
 #[derive(Default)]
 struct Cache {
-    modules: HashMap<(DeviceId, &'static str), Arc<CudaModule>>,
-    functions: HashMap<(DeviceId, String), CudaFunction>,
+    modules: HashMap<(usize, &'static str), Arc<CudaModule>>,
+    functions: HashMap<(usize, String), CudaFunction>,
 }
 
 static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
@@ -47,29 +47,29 @@ static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
 /// When the source does not compile (the message holds the compiler's log), or has no such entry point.
 pub(crate) fn function(
     context: &Arc<CudaContext>,
-    device: DeviceId,
     source: Source,
     entry: &str,
 ) -> Result<CudaFunction> {
+    let card = context.ordinal();
     let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(function) = cache.functions.get(&(device, entry.to_string())) {
+    if let Some(function) = cache.functions.get(&(card, entry.to_string())) {
         return Ok(function.clone());
     }
-    let module = match cache.modules.get(&(device, source.name)) {
+    let module = match cache.modules.get(&(card, source.name)) {
         Some(module) => module.clone(),
         None => {
             let code = compile(source, &architecture(context)?)?;
             let module = context.load_module(Ptx::from_binary(code)).map_err(|e| {
                 Error::Msg(format!("{}: the driver refuses the compiled code: {e}", source.name))
             })?;
-            cache.modules.insert((device, source.name), module.clone());
+            cache.modules.insert((card, source.name), module.clone());
             module
         }
     };
     let function = module
         .load_function(entry)
         .map_err(|e| Error::Msg(format!("{}: no kernel {entry}: {e}", source.name)))?;
-    cache.functions.insert((device, entry.to_string()), function.clone());
+    cache.functions.insert((card, entry.to_string()), function.clone());
     Ok(function)
 }
 

@@ -23,8 +23,9 @@ struct Chunk {
 // Elements of a chunk.
 #define CHUNK 16384
 
-// Calls each(row, first, last) for the chunks of this block.
-template <typename Each> __device__ __forceinline__ void each_chunk(const Row *rows, const Chunk *chunks, i64 count, Each each) {
+// Calls each(chunk, row, first, last) for the chunks of this block.
+template <typename Each>
+__device__ __forceinline__ void each_chunk(const Row *rows, const Chunk *chunks, i64 count, Each each) {
     for (i64 i = blockIdx.x; i < count; i += gridDim.x) {
         const Row row = rows[chunks[i].row];
         const i64 first = chunks[i].start;

@@ -124,7 +124,7 @@ pub(crate) fn global_avg_pool<T: MapElement>(
     gpu.launch(
         SOURCE,
         &entry::<T::Acc>("avg_pool_mean"),
-        geometry::combine(channels, images),
+        geometry::combine(channels, images, splits),
         &args![gpu.write(&mut y), gpu.read(&partial), images, splits, rows, channels],
     )?;
     Ok(y)

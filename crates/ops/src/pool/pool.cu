@@ -8,16 +8,36 @@ struct Window {
 __device__ __forceinline__ int at_least(int a, int b) { return a > b ? a : b; }
 __device__ __forceinline__ int at_most(int a, int b) { return a < b ? a : b; }
 
+// A pixel's place. Division by 32 bits is several times faster, and rows of more than 32 bits are rare.
+struct Place {
+    i64 image;
+    int y, x;
+
+    __device__ __forceinline__ Place(i64 row, int height, int width) {
+        if (row >> 32 == 0) {
+            const u32 line = u32(row) / u32(width);
+            x = int(u32(row) % u32(width));
+            y = int(line % u32(height));
+            image = line / u32(height);
+        } else {
+            const i64 line = row / width;
+            x = int(row % width);
+            y = int(line % height);
+            image = line / height;
+        }
+    }
+};
+
 // y [B, OH, OW, C] and in index the place ky kernel + kx of the largest value in its window: the first of equals, and
 // the last NaN. A byte is enough, and a quarter of the traffic of a pixel number.
 template <typename T, int N>
 __device__ void max_pool(T *y, u8 *index, const T *x, i64 images, int height, int width, int channels, int out_height,
                          int out_width, Window win) {
     const int col = column<N>();
-    each_row<N>(images * out_height * out_width, channels, col, [&](i64 row, i64 at) {
-        const int ox = int(row % out_width), oy = int(row / out_width % out_height);
-        const T *image = x + row / (i64(out_width) * out_height) * height * width * channels + col;
-        const int y0 = oy * win.stride - win.padding, x0 = ox * win.stride - win.padding;
+    each_row<N, 1>(images * out_height * out_width, channels, col, [&](i64 row, i64 at) {
+        const Place out(row, out_height, out_width);
+        const T *image = x + out.image * height * width * channels + col;
+        const int y0 = out.y * win.stride - win.padding, x0 = out.x * win.stride - win.padding;
         const int top = at_least(0, -y0), bottom = at_most(win.kernel, height - y0);
         const int left = at_least(0, -x0), right = at_most(win.kernel, width - x0);
         Acc<T> best[N];
@@ -48,9 +68,10 @@ template <typename T, int N>
 __device__ void max_pool_grad(T *dx, const T *dy, const u8 *index, i64 images, int height, int width, int channels,
                               int out_height, int out_width, Window win) {
     const int col = column<N>();
-    each_row<N>(images * height * width, channels, col, [&](i64 row, i64 at) {
-        const int px = int(row % width) + win.padding, py = int(row / width % height) + win.padding;
-        const i64 image = row / (i64(width) * height) * out_height * out_width * channels + col;
+    each_row<N, 1>(images * height * width, channels, col, [&](i64 row, i64 at) {
+        const Place in(row, height, width);
+        const int px = in.x + win.padding, py = in.y + win.padding;
+        const i64 image = in.image * out_height * out_width * channels + col;
         const int first_y = at_least(0, (py - win.kernel + win.stride) / win.stride);
         const int first_x = at_least(0, (px - win.kernel + win.stride) / win.stride);
         const int last_y = at_most(out_height - 1, py / win.stride), last_x = at_most(out_width - 1, px / win.stride);

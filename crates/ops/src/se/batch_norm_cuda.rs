@@ -37,7 +37,7 @@ pub(crate) fn pool<A: Param>(
     gpu.launch(
         SOURCE,
         &entry::<A>("se_bn_pool"),
-        geometry::combine(channels, images),
+        geometry::combine(channels, images, sums.splits),
         &args![
             gpu.write(&mut pooled),
             gpu.write(&mut centred),
@@ -131,7 +131,7 @@ pub(crate) fn gate_backward<T: MapElement>(
     gpu.launch(
         SOURCE,
         &entry::<T::Acc>("se_bn_gate_grad"),
-        geometry::combine(channels, images),
+        geometry::combine(channels, images, splits),
         &args![
             gpu.write(&mut s0),
             gpu.write(&mut s1),
@@ -180,7 +180,7 @@ pub(crate) fn backward<T: MapElement>(
     gpu.launch(
         SOURCE,
         &entry::<T::Acc>("se_bn_grad"),
-        geometry::combine(channels, 1),
+        geometry::combine(channels, 1, images),
         &args![
             gpu.write(&mut dweight),
             gpu.write(&mut dbias),

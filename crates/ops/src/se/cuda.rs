@@ -73,7 +73,7 @@ pub(crate) fn backward<T: MapElement>(
     gpu.launch(
         SOURCE,
         &entry::<T::Acc>("se_gate_grad"),
-        geometry::combine(channels, images),
+        geometry::combine(channels, images, splits),
         &args![gpu.write(&mut dgate), gpu.read(&partial), images, splits, channels],
     )?;
     let (mut dx, mut dresidual) = (gpu.array(dims.len())?, gpu.array(dims.len())?);

@@ -15,7 +15,8 @@ __device__ __forceinline__ void each_pixel(i64 images, i64 rows, int channels, i
 }
 
 // The gradient behind the ReLU: dout where out is above zero (out <= 0 stops it, so NaN passes, as on the CPU).
-template <typename T, int N> __device__ __forceinline__ void masked(Acc<T> (&g)[N], const T *dout, const T *out, i64 at) {
+template <typename T, int N>
+__device__ __forceinline__ void masked(Acc<T> (&g)[N], const T *dout, const T *out, i64 at) {
     Acc<T> o[N];
     load<N>(g, dout + at);
     load<N>(o, out + at);

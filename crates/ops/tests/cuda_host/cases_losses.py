@@ -157,7 +157,8 @@ def contrastive(entry, b, d, order):
         margin = positive - negative
         z = np.where(np.eye(b, 3 * b, dtype=bool), -np.inf, z)
         norm = np.log(np.exp(z).sum(1))
-        return (norm - positive - np.log(-np.expm1(-np.maximum(margin, min_margin)))).mean(), (margin < min_margin).sum()
+        gap = -np.expm1(-np.maximum(margin, min_margin))
+        return (norm - positive - np.log(gap)).mean(), (margin < min_margin).sum()
 
     value, count = reference(vv, sv, hv)
     near(loss, value, entry, "loss", False)

@@ -53,7 +53,7 @@ def statistics(bn, entry, x, weight, images, rows, channels, order, running=(Non
     partial, centre = empty((2, images, splits, channels), acc), empty(channels, acc)
     bn(f"bn_sums_{entry}", grid, block, partial, centre, x, images, rows, channels, order=order)
     mean, inv_std, scale = (empty(channels, acc) for _ in range(3))
-    bn(f"bn_train_{acc}", *g.combine(channels), mean, inv_std, scale, *running, partial, centre, weight,
+    bn(f"bn_train_{acc}", *g.combine(channels, 1, images * splits), mean, inv_std, scale, *running, partial, centre, weight,
        images * splits, float(images * rows), EPS, 0.1, channels, order=order)
     return partial, centre, splits, mean, inv_std, scale
 
@@ -97,7 +97,7 @@ def batch_norm(entry, b, n, c, offset, training, relu, residual, order):
         seen = y if mask == 1 else None
         bn(f"bn_grad_sums_{entry}", sgrid, sblock, partial, dy, x, seen, mean, scale, bias, rows, c, mask, order=order)
         dweight, dbias, k1, k2 = (empty(c, acc) for _ in range(4))
-        bn(f"bn_grad_{acc}", *g.combine(c), dweight, dbias, k1, k2, partial, inv_std, scale, sgrid[2], float(rows), c,
+        bn(f"bn_grad_{acc}", *g.combine(c, 1, sgrid[2]), dweight, dbias, k1, k2, partial, inv_std, scale, sgrid[2], float(rows), c,
            int(training), order=order)
         dx, dres = empty((rows, c), kind(entry)), empty((rows, c), kind(entry)) if residual else None
         bn(f"bn_grad_input_{entry}", grid, block, dx, dres, dy, x, seen, mean, scale, bias, k1, k2, rows, c, mask,
@@ -124,7 +124,7 @@ def se(entry, b, n, c, order):
     sgrid, sblock = g.sums(b, n, c, width)
     partial, dgate = empty((b, sgrid[2], c), acc), empty((b, c), acc)
     module(f"se_grad_sums_{entry}", sgrid, sblock, partial, dout, out, x, b, n, c, order=order)
-    module(f"se_gate_grad_{acc}", *g.combine(c, b), dgate, partial, b, sgrid[2], c, order=order)
+    module(f"se_gate_grad_{acc}", *g.combine(c, b, sgrid[2]), dgate, partial, b, sgrid[2], c, order=order)
     module(f"se_grad_input_{entry}", grid, block, dx, dres, dout, out, gate, b, n, c, order=order)
     near(dgate, (gm * xv).sum(1), entry, "dgate", False)
     near(dx, gm * gv[:, None], entry, "dx", True)
@@ -148,7 +148,7 @@ def se_bn(entry, b, n, c, offset, training, order):
         mean = rmean
         bn(f"bn_eval_{acc}", *g.flat(c), inv_std, scale, rvar, weight, EPS, c, order=order)
     pooled, centred = empty((b, c), acc), empty((b, c), acc)
-    module(f"se_bn_pool_{acc}", *g.combine(c, b), pooled, centred, partial, centre, mean, scale, bias, b, splits, n, c,
+    module(f"se_bn_pool_{acc}", *g.combine(c, b, splits), pooled, centred, partial, centre, mean, scale, bias, b, splits, n, c,
            order=order)
     near(pooled, normed.mean(1), entry, "pooled", False, 5)
     out = empty((b, n, c), kind(entry))
@@ -161,10 +161,10 @@ def se_bn(entry, b, n, c, offset, training, order):
     partial = empty((2, b, sgrid[2], c), acc)
     module(f"se_bn_grad_sums_{entry}", sgrid, sblock, partial, dout, out, x, mean, b, n, c, order=order)
     s0, s1, dgate, k1 = (empty((b, c), acc) for _ in range(4))
-    module(f"se_bn_gate_grad_{acc}", *g.combine(c, b), s0, s1, dgate, partial, scale, bias, b, sgrid[2], c, order=order)
+    module(f"se_bn_gate_grad_{acc}", *g.combine(c, b, sgrid[2]), s0, s1, dgate, partial, scale, bias, b, sgrid[2], c, order=order)
     near(dgate, (gm * normed).sum(1), entry, "dgate", False, 5)
     dweight, dbias, k2 = (empty(c, acc) for _ in range(3))
-    module(f"se_bn_grad_{acc}", *g.combine(c), dweight, dbias, k1, k2, s0, s1, gate, dpooled, centred, inv_std, scale, b,
+    module(f"se_bn_grad_{acc}", *g.combine(c, 1, b), dweight, dbias, k1, k2, s0, s1, gate, dpooled, centred, inv_std, scale, b,
            n, c, int(training), order=order)
     dx, dres = empty((b, n, c), kind(entry)), empty((b, n, c), kind(entry))
     module(f"se_bn_grad_input_{entry}", grid, block, dx, dres, dout, out, x, gate, mean, scale, k1, k2, b, n, c,
@@ -213,7 +213,7 @@ def avg_pool(entry, b, n, c, order):
     grid, block = g.sums(b, n, c, width)
     partial, y, dx = empty((b, grid[2], c), acc), empty((b, c), acc), empty((b, n, c), kind(entry))
     module(f"avg_pool_sums_{entry}", grid, block, partial, x, b, n, c, order=order)
-    module(f"avg_pool_mean_{acc}", *g.combine(c, b), y, partial, b, grid[2], n, c, order=order)
+    module(f"avg_pool_mean_{acc}", *g.combine(c, b, grid[2]), y, partial, b, grid[2], n, c, order=order)
     module(f"avg_pool_grad_{entry}", *g.pixels(b, n, c, width), dx, dy, b, n, c, order=order)
     near(y, xv.mean(1), entry, "y", False)
     near(dx, np.broadcast_to(dyv[:, None] / n, (b, n, c)), entry, "dx", True)

@@ -36,9 +36,13 @@ def sums(images: int, count: int, channels: int, width: int):
     return (blocks, min(images, 65535), splits), (x, y)
 
 
-def combine(channels: int, images: int = 1):
-    """Grid and block of a second-stage reduction."""
-    return (ceil(channels, 32), min(images, 65535)), (32, 8)
+def combine(channels: int, images: int, count: int):
+    """Grid and block of a second-stage reduction of `count` addends."""
+    y = 1
+    while y < min(ceil(count, 4), 32):
+        y *= 2
+    x = 256 // y
+    return (ceil(channels, x), min(images, 65535)), (x, y)
 
 
 def flat(count: int):
