@@ -45,11 +45,7 @@ static CACHE: LazyLock<Mutex<Cache>> = LazyLock::new(Mutex::default);
 ///
 /// # Errors
 /// When the source does not compile (the message holds the compiler's log), or has no such entry point.
-pub(crate) fn function(
-    context: &Arc<CudaContext>,
-    source: Source,
-    entry: &str,
-) -> Result<CudaFunction> {
+pub(crate) fn function(context: &Arc<CudaContext>, source: Source, entry: &str) -> Result<CudaFunction> {
     let card = context.ordinal();
     let mut cache = CACHE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(function) = cache.functions.get(&(card, entry.to_string())) {
