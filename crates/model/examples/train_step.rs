@@ -4,17 +4,25 @@
 //!     cargo run --release -p sonovox-model --example train_step -- NET BATCH HEIGHT WIDTH THREADS STEPS MODE
 //!     cargo run --release -p sonovox-model --example train_step -- half 4 224 288 2 10 train
 //!
+//! With a word more, `profile`, every operation's share of a step follows on standard error: milliseconds and calls by
+//! operation and part, from the `tracing` spans of `sonovox-ops`.
+//!
 //! A training step is forward, cross-entropy of the pooled features, backward, and SGD with momentum and weight decay.
 //! The first step is left out: it pays for first use of memory.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::time::Instant;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 use sonovox_model::{EncoderConfig, Preset, SeResNext};
 use sonovox_ops::optim::{Optimizer, Sgd, SgdConfig};
 use sonovox_ops::{Mode, ParamStore, backward, cross_entropy, no_grad};
+use tracing::field::{Field, Visit};
+use tracing::span;
 
 /// Read by rayon and by candle, once, at the first parallel operation.
 const THREADS: &str = "RAYON_NUM_THREADS";
@@ -27,6 +35,7 @@ struct Job {
     threads: String,
     steps: usize,
     mode: String,
+    profile: bool,
 }
 
 fn main() -> Result<()> {
@@ -39,9 +48,13 @@ fn main() -> Result<()> {
             .exec()
             .into());
     }
-    let mut millis = measure(&job)?;
+    let profile = Profile::default();
+    let mut millis = measure(&job, &profile)?;
+    if job.profile {
+        profile.print(job.steps);
+    }
     millis.sort_by(f64::total_cmp);
-    let Job { net, batch, height, width, threads, steps, mode } = job;
+    let Job { net, batch, height, width, threads, steps, mode, .. } = job;
     let (best, median) = (millis[0], millis[millis.len() / 2]);
     let peak = peak_mib()?;
     println!(
@@ -50,9 +63,11 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn parse(args: Vec<String>) -> Result<Job> {
+fn parse(mut args: Vec<String>) -> Result<Job> {
+    let profile = args.last().is_some_and(|word| word == "profile");
+    args.truncate(args.len() - usize::from(profile));
     let Ok([net, batch, height, width, threads, steps, mode]) = <[String; 7]>::try_from(args) else {
-        bail!("expected arguments: NET BATCH HEIGHT WIDTH THREADS STEPS train|eval");
+        bail!("expected arguments: NET BATCH HEIGHT WIDTH THREADS STEPS train|eval [profile]");
     };
     let number = |text: &str| match text.parse() {
         Ok(n) if n > 0 => Ok(n),
@@ -63,11 +78,11 @@ fn parse(args: Vec<String>) -> Result<Job> {
     }
     number(&threads)?;
     let [batch, height, width, steps] = [number(&batch)?, number(&height)?, number(&width)?, number(&steps)?];
-    Ok(Job { net, batch, height, width, threads, steps, mode })
+    Ok(Job { net, batch, height, width, threads, steps, mode, profile })
 }
 
 /// Milliseconds of every step but the first.
-fn measure(job: &Job) -> Result<Vec<f64>> {
+fn measure(job: &Job, profile: &Profile) -> Result<Vec<f64>> {
     let preset = match job.net.as_str() {
         "full" => Preset::Full,
         "half" => Preset::Half,
@@ -81,6 +96,10 @@ fn measure(job: &Job) -> Result<Vec<f64>> {
     let mut sgd = Sgd::new(store.params(), SgdConfig::default())?;
     let mut millis = Vec::with_capacity(job.steps);
     for step in 0..=job.steps {
+        if step == 1 && job.profile {
+            let set = tracing::subscriber::set_global_default(profile.clone());
+            set.expect("the first subscriber");
+        }
         let start = Instant::now();
         if job.mode == "train" {
             let pooled = encoder.forward(&x, Mode::Train)?.pooled;
@@ -94,6 +113,79 @@ fn measure(job: &Job) -> Result<Vec<f64>> {
         }
     }
     Ok(millis)
+}
+
+/// Adds up the time inside of spans, by name and part. Spans are entered by the thread that starts an operation.
+#[derive(Clone, Default)]
+struct Profile(Arc<Mutex<Spans>>);
+
+#[derive(Default)]
+struct Spans {
+    names: Vec<String>,
+    entered: Vec<(usize, Instant)>,
+    /// Time and calls.
+    totals: BTreeMap<String, (Duration, usize)>,
+}
+
+impl Profile {
+    fn print(&self, steps: usize) {
+        let spans = self.0.lock().expect("one thread");
+        let mut totals: Vec<_> = spans.totals.iter().collect();
+        totals.sort_by_key(|(_, (time, _))| std::cmp::Reverse(*time));
+        eprintln!("{:45} {:>9} {:>7}", "operation", "ms/step", "calls");
+        for (name, (time, calls)) in totals {
+            eprintln!("{name:45} {:9.2} {:7}", time.as_secs_f64() * 1e3 / steps as f64, calls / steps);
+        }
+    }
+}
+
+impl tracing::Subscriber for Profile {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        metadata.is_span() && metadata.target().starts_with("sonovox_ops")
+    }
+
+    fn new_span(&self, span: &span::Attributes<'_>) -> span::Id {
+        let mut name = Name(span.metadata().name().to_owned());
+        span.record(&mut name);
+        let mut spans = self.0.lock().expect("one thread");
+        let at = spans.names.iter().position(|known| *known == name.0).unwrap_or(spans.names.len());
+        if at == spans.names.len() {
+            spans.names.push(name.0);
+        }
+        span::Id::from_u64(at as u64 + 1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {}
+
+    fn enter(&self, id: &span::Id) {
+        self.0.lock().expect("one thread").entered.push((id.into_u64() as usize - 1, Instant::now()));
+    }
+
+    fn exit(&self, _: &span::Id) {
+        let mut spans = self.0.lock().expect("one thread");
+        let Some((at, since)) = spans.entered.pop() else { return };
+        let name = spans.names[at].clone();
+        let total = spans.totals.entry(name).or_default();
+        total.0 += since.elapsed();
+        total.1 += 1;
+    }
+}
+
+/// A span's name with its part.
+struct Name(String);
+
+impl Visit for Name {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "part" {
+            self.0 = format!("{}: {value}", self.0);
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
 }
 
 /// Largest resident size of this process so far, MiB.

@@ -4,10 +4,7 @@
 //! `Bottleneck` with `attn_layer="se"` (huggingface/pytorch-image-models, timm 1.0.31, `timm/models/resnet.py`).
 
 use candle_core::{Result, Tensor, Var};
-use candle_nn::ops::sigmoid;
-use sonovox_ops::{
-    BatchNorm2d, Conv2dSpec, Fuse, Init, Mode, Scope, conv2d, global_avg_pool, se_scale_add_relu,
-};
+use sonovox_ops::{BatchNorm2d, Conv2dSpec, Init, Mode, Scope, SqueezeExcite, conv2d, conv2d_norm};
 
 /// PyTorch's default, which timm keeps.
 pub(crate) const BATCH_NORM_EPS: f64 = 1e-5;
@@ -36,49 +33,13 @@ impl ConvNorm {
         Ok(Self { weight, norm: BatchNorm2d::new(norm, outputs, BATCH_NORM_EPS)?, spec })
     }
 
-    pub fn forward(&self, x: &Tensor, mode: Mode, fuse: Fuse) -> Result<Tensor> {
-        self.norm.forward(&conv2d(x, &self.weight, self.spec)?, mode, fuse)
-    }
-}
-
-/// One weight for every channel of a map, from the means of all channels.
-struct Gate {
-    squeeze: Pointwise,
-    excite: Pointwise,
-}
-
-/// A 1x1 convolution with bias, on vectors: timm keeps the gate's layers as convolutions.
-struct Pointwise {
-    weight: Var,
-    bias: Var,
-}
-
-impl Pointwise {
-    fn new(scope: &Scope, inputs: usize, outputs: usize) -> Result<Self> {
-        Ok(Self {
-            weight: scope.param("weight", (outputs, inputs, 1, 1), Init::KaimingNormalFanOut)?,
-            bias: scope.param("bias", outputs, Init::Zeros)?,
-        })
+    pub fn forward(&self, x: &Tensor, mode: Mode, relu: bool) -> Result<Tensor> {
+        conv2d_norm(x, &self.weight, self.spec, &self.norm, mode, relu)
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        x.matmul(&self.weight.flatten_from(1)?.t()?)?.broadcast_add(&self.bias)
-    }
-}
-
-impl Gate {
-    fn new(scope: &Scope, channels: usize) -> Result<Self> {
-        let hidden = squeezed(channels);
-        Ok(Self {
-            squeeze: Pointwise::new(&scope.pp("fc1"), channels, hidden)?,
-            excite: Pointwise::new(&scope.pp("fc2"), hidden, channels)?,
-        })
-    }
-
-    /// `[B, H, W, C]` to `[B, C]`, in 0..1.
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let hidden = self.squeeze.forward(&global_avg_pool(x)?)?.relu()?;
-        sigmoid(&self.excite.forward(&hidden)?)
+    /// The convolution alone.
+    fn conv(&self, x: &Tensor) -> Result<Tensor> {
+        conv2d(x, &self.weight, self.spec)
     }
 }
 
@@ -106,7 +67,7 @@ pub(crate) struct Bottleneck {
     narrow: ConvNorm,
     grouped: ConvNorm,
     widen: ConvNorm,
-    gate: Gate,
+    gate: SqueezeExcite,
     downsample: Option<ConvNorm>,
 }
 
@@ -130,19 +91,20 @@ impl Bottleneck {
                 Conv2dSpec { stride, padding: dilation, dilation, groups: cardinality },
             )?,
             widen: layer(3, (mid, out, 1), plain)?,
-            gate: Gate::new(&scope.pp("se"), out)?,
+            gate: SqueezeExcite::new(&scope.pp("se"), out, squeezed(out))?,
             downsample: downsample.then(projection).transpose()?,
         })
     }
 
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
-        let y = self.narrow.forward(x, mode, Fuse::RELU)?;
-        let y = self.grouped.forward(&y, mode, Fuse::RELU)?;
-        let y = self.widen.forward(&y, mode, Fuse::NONE)?;
-        let gate = self.gate.forward(&y)?;
+        let y = self.narrow.forward(x, mode, true)?;
+        let y = self.grouped.forward(&y, mode, true)?;
+        let y = self.widen.conv(&y)?;
         match &self.downsample {
-            Some(projection) => se_scale_add_relu(&y, &gate, &projection.forward(x, mode, Fuse::NONE)?),
-            None => se_scale_add_relu(&y, &gate, x),
+            Some(projection) => {
+                self.gate.forward(&self.widen.norm, &y, &projection.forward(x, mode, false)?, mode)
+            }
+            None => self.gate.forward(&self.widen.norm, &y, x, mode),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Weights and results are those of timm's ResNet (see `block.rs` for the sources).
 
 use candle_core::{Result, Tensor, bail};
-use sonovox_ops::{Conv2dSpec, Fuse, Mode, Scope, global_avg_pool, max_pool2d};
+use sonovox_ops::{Conv2dSpec, Mode, Scope, global_avg_pool, max_pool2d};
 
 use crate::block::{BlockShape, Bottleneck, ConvNorm};
 use crate::config::{EncoderConfig, StageShape, Walk};
@@ -74,7 +74,7 @@ impl SeResNext {
             1 => x.reshape((batch, height, width, 1))?,
             _ => x.permute((0, 2, 3, 1))?.contiguous()?,
         };
-        let x = self.stem.forward(&x, mode, Fuse::RELU)?;
+        let x = self.stem.forward(&x, mode, true)?;
         let x = max_pool2d(&x, 3, 2, 1)?;
         let run =
             |x: Tensor, stage: &[Bottleneck]| stage.iter().try_fold(x, |x, block| block.forward(&x, mode));

@@ -15,6 +15,8 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, TensorId, Var, bail};
 
+use tracing::trace_span;
+
 use crate::element;
 
 /// The second half of an operation: from the gradient of its output to those of its inputs.
@@ -217,6 +219,7 @@ impl Engine {
 
     /// The stretch of candle's own operations that ends in `to`.
     fn through_candle(&mut self, to: &Tensor, grad: &Tensor) -> Result<()> {
+        let _span = trace_span!("candle", part = "backward").entered();
         let scalar = (to * grad)?.sum_all()?;
         let leaves: Vec<Tensor> =
             scalar.sorted_nodes().into_iter().filter(|n| n.is_variable()).cloned().collect();
@@ -238,6 +241,7 @@ impl Engine {
 
 /// Adds two gradients, in place where the memory of one is nobody else's.
 fn sum(a: Tensor, a_owned: bool, b: Tensor, b_owned: bool) -> Result<(Tensor, bool)> {
+    let _span = trace_span!("gradients", part = "add").entered();
     if a_owned && a.is_contiguous() {
         element::add_in_place(&a, &b)?;
         Ok((a, true))

@@ -1,6 +1,8 @@
 //! The passes over memory that batch normalisation takes on the CPU: one for the statistics and one to apply them, one
 //! for the sums of the backward pass and one for its result.
 
+use tracing::trace_span;
+
 use super::Mode;
 use crate::element::Element;
 use crate::memory;
@@ -8,7 +10,7 @@ use crate::rows::{self, Parts};
 use crate::simd::vectorised;
 
 /// Statistics and parameters of every channel as what is done to a number: `x * scale + shift`.
-pub(super) struct Affine<T> {
+pub(crate) struct Affine<T> {
     pub mean: Vec<T>,
     pub inv_std: Vec<T>,
     pub scale: Vec<T>,
@@ -24,30 +26,56 @@ impl<T: Element> Affine<T> {
     }
 }
 
-/// Mean and biased variance of each channel of `x` `[rows, channels]`.
-///
-/// A piece is read twice while it is in the cache, first for its mean; pieces are joined in f64 as in Chan et al. 1979.
-pub(super) fn moments<T: Element>(x: &[T], channels: usize) -> (Vec<T>, Vec<T>) {
-    let count = x.len() / channels;
-    let pieces = rows::pieces(count, channels, count);
-    let parts = rows::map(&pieces, channels, |rows| piece_moments(rows::part(x, &rows, channels), channels));
-    let (mut mean, mut squares, mut seen) = (vec![0.0; channels], vec![0.0; channels], 0.0);
-    for (rows, (piece_mean, piece_squares)) in pieces.iter().zip(&parts) {
-        let n = rows.len() as f64;
-        let share = n / (seen + n);
-        for (c, (mean, squares)) in mean.iter_mut().zip(&mut squares).enumerate() {
-            let apart = piece_mean[c].to_f64() - *mean;
-            *squares += piece_squares[c].to_f64() + apart * apart * seen * share;
-            *mean += apart * share;
-        }
-        seen += n;
+/// Mean and biased variance of each channel of some rows.
+#[derive(Clone)]
+pub(crate) struct Moments {
+    pub mean: Vec<f64>,
+    pub var: Vec<f64>,
+    rows: f64,
+}
+
+impl Moments {
+    pub fn typed<T: Element>(&self) -> (Vec<T>, Vec<T>) {
+        let typed = |values: &[f64]| values.iter().map(|&v| T::from_f64(v)).collect();
+        (typed(&self.mean), typed(&self.var))
     }
-    let var = squares.iter().map(|s| T::from_f64(s / seen)).collect();
-    (mean.into_iter().map(T::from_f64).collect(), var)
+
+    /// Those of all the rows together (Chan et al. 1979).
+    pub fn join<'a>(parts: impl IntoIterator<Item = &'a Moments>) -> Self {
+        let mut parts = parts.into_iter();
+        let mut all = parts.next().expect("a map has rows").clone();
+        for part in parts {
+            let rows = all.rows + part.rows;
+            let share = part.rows / rows;
+            let known = all.mean.iter_mut().zip(&mut all.var);
+            for ((mean, var), (&part_mean, &part_var)) in known.zip(part.mean.iter().zip(&part.var)) {
+                let apart = part_mean - *mean;
+                *var += (part_var - *var + apart * apart * (1.0 - share)) * share;
+                *mean += apart * share;
+            }
+            all.rows = rows;
+        }
+        all
+    }
+}
+
+/// The moments of each group of `group` rows of `x` `[rows, channels]`.
+///
+/// A piece is read twice while it is in the cache, first for its mean.
+pub(crate) fn moments<T: Element>(x: &[T], channels: usize, group: usize) -> Vec<Moments> {
+    let _span = trace_span!("batch_norm2d", part = "statistics").entered();
+    let count = x.len() / channels;
+    let pieces = rows::pieces(count, channels, group);
+    let parts = rows::map(&pieces, channels, |rows| {
+        let (mean, var) = piece_moments(rows::part(x, &rows, channels), channels);
+        let wide = |values: Vec<T>| values.into_iter().map(|v| v.to_f64()).collect();
+        Moments { mean: wide(mean), var: wide(var), rows: rows.len() as f64 }
+    });
+    parts.chunks(pieces.len() / (count / group)).map(Moments::join).collect()
 }
 
 vectorised! {
-    /// Means of the channels and sums of squares around them.
+    /// Means of the channels and mean squares around them.
     fn piece_moments<T>(x: &[T], channels: usize) -> (Vec<T>, Vec<T>) {
         let (mut mean, mut squares) = (vec![T::zero(); channels], vec![T::zero(); channels]);
         for row in x.chunks_exact(channels) {
@@ -64,12 +92,16 @@ vectorised! {
                 *sum += (x - mean) * (x - mean);
             }
         }
+        for square in &mut squares {
+            *square = *square * share;
+        }
         (mean, squares)
     }
 }
 
 /// `x * scale + shift`, plus the residual, with negative values set to zero where `relu` says so.
 pub(super) fn apply<T: Element>(x: &[T], residual: Option<&[T]>, affine: &Affine<T>, relu: bool) -> Vec<T> {
+    let _span = trace_span!("batch_norm2d", part = "apply").entered();
     let channels = affine.scale.len();
     let count = x.len() / channels;
     let mut y = memory::unset(x.len());
@@ -135,6 +167,7 @@ impl<T: Element> Pass<'_, T> {
     }
 
     pub fn parameter_gradients(&self) -> ParameterGradients<T> {
+        let _span = trace_span!("batch_norm2d", part = "parameter gradients").entered();
         let channels = self.channels();
         let sums = rows::map(&self.pieces(), channels, |rows| piece_sums(&self.piece(&rows)));
         let sums = rows::total(&sums, 2 * channels);
@@ -152,6 +185,7 @@ impl<T: Element> Pass<'_, T> {
         mode: Mode,
         of_residual: bool,
     ) -> (Vec<T>, Option<Vec<T>>) {
+        let _span = trace_span!("batch_norm2d", part = "input gradient").entered();
         let channels = self.channels();
         let Affine { mean, inv_std, scale, .. } = self.affine;
         let count = T::from_usize(self.x.len() / channels);

@@ -1,7 +1,7 @@
 //! Batch normalisation of images (Ioffe and Szegedy 2015, with PyTorch's conventions), fused with what follows it:
 //! `y = relu(weight (x - mean) / sqrt(var + eps) + bias + residual)`, residual and ReLU as wanted.
 
-mod cpu;
+pub(crate) mod cpu;
 
 use candle_core::{Result, Tensor, Var, bail};
 
@@ -42,11 +42,11 @@ impl Fuse<'_> {
 
 /// Batch normalisation over `[B, H, W, C]` with a scale and a shift to a channel.
 pub struct BatchNorm2d {
-    weight: Var,
-    bias: Var,
-    running_mean: Var,
-    running_var: Var,
-    eps: f64,
+    pub(crate) weight: Var,
+    pub(crate) bias: Var,
+    pub(crate) running_mean: Var,
+    pub(crate) running_var: Var,
+    pub(crate) eps: f64,
 }
 
 impl BatchNorm2d {
@@ -74,7 +74,7 @@ impl BatchNorm2d {
         by_dtype!(NAME, x, T => self.run::<T>(x, mode, fuse, dims))
     }
 
-    fn check(&self, x: &Tensor, mode: Mode, fuse: Fuse) -> Result<(usize, usize)> {
+    pub(crate) fn check(&self, x: &Tensor, mode: Mode, fuse: Fuse) -> Result<(usize, usize)> {
         check_inputs(NAME, &[x, &self.weight])?;
         let channels = self.weight.elem_count();
         let &[b, h, w, c] = x.dims() else {
@@ -106,7 +106,7 @@ impl BatchNorm2d {
         let residual = fuse.residual.map(plain).transpose()?;
         let xs = values::<T>(NAME, &xp)?;
         let (mean, var) = match mode {
-            Mode::Train => cpu::moments(&xs, channels),
+            Mode::Train => cpu::Moments::join(&cpu::moments(&xs, channels, rows)).typed(),
             Mode::Eval => (
                 values::<T>(NAME, &self.running_mean)?.to_vec(),
                 values::<T>(NAME, &self.running_var)?.to_vec(),
@@ -131,7 +131,7 @@ impl BatchNorm2d {
         autograd::output(NAME, storage(y), x.shape(), &inputs, saved)
     }
 
-    fn update_running<T: Element>(&self, mean: &[T], var: &[T], count: usize) -> Result<()> {
+    pub(crate) fn update_running<T: Element>(&self, mean: &[T], var: &[T], count: usize) -> Result<()> {
         let unbiased = T::from_f64(count as f64 / (count as f64 - 1.0));
         let (keep, take) = (T::from_f64(1.0 - MOMENTUM), T::from_f64(MOMENTUM));
         let mix = |var: &Var, new: &mut dyn Iterator<Item = T>| -> Result<()> {

@@ -6,6 +6,7 @@
 
 use rayon::prelude::*;
 
+use super::Finish;
 use super::pad::Padded;
 use super::plan::{ChannelBlock, Pattern, Phase, Plan};
 use crate::element::Element;
@@ -20,10 +21,15 @@ const PIXELS: usize = 8;
 const SMALL: usize = 1 << 16;
 
 /// The correlation that the plan describes: `x` `[B, H, W, C]` of its input's extent, `w` as the parameter stands.
-pub(super) fn correlate<T: Element>(x: &[T], w: &[T], plan: &Plan) -> Vec<T> {
+pub(super) fn correlate<T: Element>(x: &[T], w: &[T], plan: &Plan, finish: Option<&Finish<T>>) -> Vec<T> {
     let lanes = T::lanes();
     let blocks = plan.blocks(lanes, T::registers_side_by_side());
     let packed = pack_weights(plan, &blocks, lanes, w);
+    let mut biases = vec![T::zero(); output_width(&blocks, lanes)];
+    if let Some(finish) = finish {
+        biases[..finish.bias.len()].copy_from_slice(&finish.bias);
+    }
+    let relu = finish.is_some_and(|finish| finish.relu);
     let (input, output) = (plan.input, plan.output);
     let mut y = memory::unset(plan.b * output.h * output.w * output.c);
     let shared = Shared::new(&mut y);
@@ -33,7 +39,8 @@ pub(super) fn correlate<T: Element>(x: &[T], w: &[T], plan: &Plan) -> Vec<T> {
         let padded = Padded::new(plan, &blocks[block], lanes);
         scratch::with(padded.len(), |buffer| {
             let (block, weights) = (&blocks[block], &packed[block]);
-            T::run(Task { plan, block, padded, buffer, x, weights, y: shared, image });
+            let biases = &biases[block.first_output..];
+            T::run(Task { plan, block, padded, buffer, x, weights, biases, relu, y: shared, image });
         });
     };
     let tasks = plan.b * blocks.len();
@@ -44,6 +51,11 @@ pub(super) fn correlate<T: Element>(x: &[T], w: &[T], plan: &Plan) -> Vec<T> {
         (0..tasks).into_par_iter().for_each(task)
     }
     y
+}
+
+/// Output channels, filled up to whole registers of every block.
+fn output_width(blocks: &[ChannelBlock], lanes: usize) -> usize {
+    blocks.last().map_or(0, |last| last.first_output + last.outputs.next_multiple_of(lanes))
 }
 
 fn pack_weights<T: Element>(plan: &Plan, blocks: &[ChannelBlock], lanes: usize, w: &[T]) -> Vec<Vec<T>> {
@@ -64,6 +76,9 @@ struct Task<'a, T> {
     buffer: &'a mut [T],
     x: &'a [T],
     weights: &'a [T],
+    /// What the sums start from, a register's width beyond the last output.
+    biases: &'a [T],
+    relu: bool,
     y: Shared<T>,
     image: usize,
 }
@@ -95,6 +110,8 @@ struct Taps<'a, V: Lanes> {
     terms: usize,
     permutations: [V::Index; 16],
     weights: *const V::Elem,
+    biases: *const V::Elem,
+    relu: bool,
     /// Numbers from one pixel to the next that is seen.
     step: usize,
 }
@@ -128,7 +145,8 @@ impl<T: Element> Task<'_, T> {
                 }
             }
             let step = self.plan.step * padded.channels;
-            let taps = Taps::<V> { offsets, terms, permutations, weights: self.weights.as_ptr(), step };
+            let (weights, biases) = (self.weights.as_ptr(), self.biases.as_ptr());
+            let taps = Taps::<V> { offsets, terms, permutations, weights, biases, relu: self.relu, step };
             for row in 0..phase.rows.count {
                 let x = self.buffer.as_ptr().add(row * self.plan.step * padded.w * padded.channels);
                 let y_row = self.image * output.h + phase.rows.first + row * phase.rows.step;
@@ -193,12 +211,17 @@ unsafe fn stretch<V: Lanes, const COUNT: usize, const REGISTERS: usize, const SP
 ) {
     // SAFETY: the caller's.
     unsafe {
-        let mut sums = [[V::splat(V::Elem::default()); REGISTERS]; COUNT];
+        let zero = V::splat(V::Elem::default());
+        let mut starts = [zero; REGISTERS];
+        for (r, start) in starts.iter_mut().enumerate() {
+            *start = V::load(taps.biases.add(r * V::N));
+        }
+        let mut sums = [starts; COUNT];
         for &(x_offset, w_offset) in taps.offsets {
             let x = x.add(x_offset);
             let mut w = taps.weights.add(w_offset);
             for term in 0..taps.terms {
-                let mut weights = [V::splat(V::Elem::default()); REGISTERS];
+                let mut weights = [zero; REGISTERS];
                 for (r, weights) in weights.iter_mut().enumerate() {
                     *weights = V::load(w.add(r * V::N));
                 }
@@ -217,7 +240,10 @@ unsafe fn stretch<V: Lanes, const COUNT: usize, const REGISTERS: usize, const SP
         }
         for (p, sums) in sums.into_iter().enumerate() {
             let y = to.y.add(p * to.step);
-            for (r, sum) in sums.into_iter().enumerate() {
+            for (r, mut sum) in sums.into_iter().enumerate() {
+                if taps.relu {
+                    sum = sum.max(zero);
+                }
                 if to.whole {
                     sum.store(y.add(r * V::N));
                     continue;

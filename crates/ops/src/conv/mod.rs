@@ -2,16 +2,21 @@
 //! over images whose channels lie together.
 
 mod direct;
+mod folded;
 mod pad;
 mod plan;
 mod pointwise;
 mod weight_gradient;
 
 use candle_core::{Result, Tensor, bail};
+use tracing::span::EnteredSpan;
+use tracing::trace_span;
 
 use crate::autograd::{self, Backward};
 use crate::element::{Element, by_dtype, check_inputs, from_vec, plain, storage, values};
 use plan::Plan;
+
+pub use folded::conv2d_norm;
 
 const NAME: &str = "conv2d";
 
@@ -79,6 +84,14 @@ impl Dims {
     fn is_pointwise(&self) -> bool {
         self.kh * self.kw == 1 && self.spec.padding == 0 && self.spec.groups == 1
     }
+
+    fn span(&self, part: &'static str) -> EnteredSpan {
+        if self.is_pointwise() {
+            trace_span!("conv2d 1x1", part).entered()
+        } else {
+            trace_span!("conv2d direct", part).entered()
+        }
+    }
 }
 
 /// Convolves `x` `[B, H, W, C]` with `w` `[O, C / groups, KH, KW]` into `[B, OH, OW, O]`.
@@ -90,7 +103,7 @@ pub fn conv2d(x: &Tensor, w: &Tensor, spec: Conv2dSpec) -> Result<Tensor> {
     let dims = Dims::new(x, w, spec)?;
     by_dtype!(NAME, x, T => {
         let (xp, wp) = (plain(x)?, plain(w)?);
-        let y = forward::<T>(&values(NAME, &xp)?, &values(NAME, &wp)?, &dims);
+        let y = forward::<T>(&values(NAME, &xp)?, &values(NAME, &wp)?, &dims, None);
         let saved = autograd::needs_grad(&[x, w])
             .then(|| Box::new(Saved::<T> { x: xp.clone(), w: wp.clone(), dims, element: Default::default() }) as Box<dyn Backward>);
         autograd::output(NAME, storage(y), (dims.b, dims.oh, dims.ow, dims.o), &[x, w], saved)
@@ -125,19 +138,34 @@ impl<T: Element> Backward for Saved<T> {
     }
 }
 
-fn forward<T: Element>(x: &[T], w: &[T], d: &Dims) -> Vec<T> {
-    if d.is_pointwise() { pointwise::forward(x, w, d) } else { direct::correlate(x, w, &Plan::forward(d)) }
+/// What is done to each output on its way to memory.
+struct Finish<T> {
+    /// Added to the channels, `[O]`.
+    bias: Vec<T>,
+    /// Negative values become zero.
+    relu: bool,
+}
+
+fn forward<T: Element>(x: &[T], w: &[T], d: &Dims, finish: Option<&Finish<T>>) -> Vec<T> {
+    let _span = d.span("forward");
+    if d.is_pointwise() {
+        pointwise::forward(x, w, d, finish)
+    } else {
+        direct::correlate(x, w, &Plan::forward(d), finish)
+    }
 }
 
 fn input_gradient<T: Element>(grad: &[T], w: &[T], d: &Dims) -> Vec<T> {
+    let _span = d.span("input gradient");
     if d.is_pointwise() {
         pointwise::input_gradient(grad, w, d)
     } else {
-        direct::correlate(grad, w, &Plan::input_gradient(d))
+        direct::correlate(grad, w, &Plan::input_gradient(d), None)
     }
 }
 
 fn weight_gradient<T: Element>(grad: &[T], x: &[T], d: &Dims) -> Vec<T> {
+    let _span = d.span("weight gradient");
     if d.is_pointwise() {
         pointwise::weight_gradient(grad, x, d)
     } else {

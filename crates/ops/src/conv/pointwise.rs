@@ -4,23 +4,25 @@ use std::borrow::Cow;
 
 use rayon::prelude::*;
 
-use super::Dims;
+use super::{Dims, Finish};
 use crate::element::Element;
-use crate::gemm::{Matrix, gemm};
+use crate::gemm::{Matrix, Output, gemm};
 use crate::memory;
 
-pub(super) fn forward<T: Element>(x: &[T], w: &[T], d: &Dims) -> Vec<T> {
+pub(super) fn forward<T: Element>(x: &[T], w: &[T], d: &Dims, finish: Option<&Finish<T>>) -> Vec<T> {
     let pixels = d.b * d.oh * d.ow;
     let mut y = memory::unset(pixels * d.o);
     let x = seen(x, d);
-    gemm(&mut y, Matrix::rows(&x, d.c), Matrix::rows(w, d.c).t(), (pixels, d.c, d.o), false);
+    let output =
+        finish.map_or(Output::Set, |finish| Output::Finish { bias: &finish.bias, relu: finish.relu });
+    gemm(&mut y, Matrix::rows(&x, d.c), Matrix::rows(w, d.c).t(), (pixels, d.c, d.o), output);
     y
 }
 
 pub(super) fn input_gradient<T: Element>(grad: &[T], w: &[T], d: &Dims) -> Vec<T> {
     let pixels = d.b * d.oh * d.ow;
     let mut dx = memory::unset(pixels * d.c);
-    gemm(&mut dx, Matrix::rows(grad, d.o), Matrix::rows(w, d.c), (pixels, d.o, d.c), false);
+    gemm(&mut dx, Matrix::rows(grad, d.o), Matrix::rows(w, d.c), (pixels, d.o, d.c), Output::Set);
     if d.spec.stride == 1 { dx } else { spread(&dx, d) }
 }
 
@@ -28,7 +30,7 @@ pub(super) fn weight_gradient<T: Element>(grad: &[T], x: &[T], d: &Dims) -> Vec<
     let pixels = d.b * d.oh * d.ow;
     let mut dw = memory::unset(d.o * d.c);
     let x = seen(x, d);
-    gemm(&mut dw, Matrix::rows(grad, d.o).t(), Matrix::rows(&x, d.c), (d.o, pixels, d.c), false);
+    gemm(&mut dw, Matrix::rows(grad, d.o).t(), Matrix::rows(&x, d.c), (d.o, pixels, d.c), Output::Set);
     dw
 }
 

@@ -1,4 +1,4 @@
-//! Products of matrices: `c = a b`, or `c += a b`, with `c` row by row in memory and `a` and `b` in any order.
+//! Products of matrices: `c = a b`, `c += a b`, or `c = relu(a b + bias)`, with `c` row by row in memory and `a` and `b` in any order.
 //!
 //! Blocked and packed as in Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (ACM TOMS 2008):
 //! panels of `b` as wide as two registers stay in the first-level cache while tiles of `a` pass by. The threads share
@@ -56,7 +56,19 @@ impl<'a, T: Element> Matrix<'a, T> {
     }
 }
 
-/// `c = a b`, or `c += a b` where `add` says so: `a` `[m, k]`, `b` `[k, n]`, `c` `[m, n]` row by row.
+/// What becomes of a product.
+#[derive(Clone, Copy)]
+pub(crate) enum Output<'a, T> {
+    /// It replaces what was there.
+    Set,
+    /// It is added to what was there.
+    Add,
+    /// It replaces what was there after a number was added to each column, and negative values were set to zero where
+    /// `relu` says so.
+    Finish { bias: &'a [T], relu: bool },
+}
+
+/// `c = a b`, or what `output` says: `a` `[m, k]`, `b` `[k, n]`, `c` `[m, n]` row by row.
 ///
 /// # Panics
 /// When a slice is too short for its sizes.
@@ -65,9 +77,10 @@ pub(crate) fn gemm<T: Element>(
     a: Matrix<T>,
     b: Matrix<T>,
     (m, k, n): (usize, usize, usize),
-    add: bool,
+    output: Output<T>,
 ) {
     assert!(m * k * n > 0 && a.holds(m, k) && b.holds(k, n) && c.len() >= m * n, "gemm: sizes {m} {k} {n}");
+    assert!(!matches!(output, Output::Finish { bias, .. } if bias.len() < n), "gemm: too few biases");
     let work = m * k * n;
     let threads = if work < SMALL { 1 } else { rayon::current_num_threads() };
     let shares = if threads == 1 { 1 } else { (work / SHARE).clamp(1, threads * SHARES) };
@@ -80,7 +93,7 @@ pub(crate) fn gemm<T: Element>(
         let (rows, cols) = if m >= n { (from..until, 0..n) } else { (0..m, from..until) };
         scratch::with((ROWS + COLUMNS) * DEPTH, |packed| {
             let (a_panels, b_panels) = packed.split_at_mut(ROWS * DEPTH);
-            T::run(Block { c, a, b, rows, cols, k, n, add, a_panels, b_panels });
+            T::run(Block { c, a, b, rows, cols, k, n, output, a_panels, b_panels });
         });
     };
     if shares == 1 {
@@ -99,7 +112,7 @@ struct Block<'a, T> {
     cols: std::ops::Range<usize>,
     k: usize,
     n: usize,
-    add: bool,
+    output: Output<'a, T>,
     a_panels: &'a mut [T],
     b_panels: &'a mut [T],
 }
@@ -127,7 +140,15 @@ impl<T: Element> Kernel<T> for Block<'_, T> {
                         pack::panels(self.a.at(row, k0), strides, (rows, depth), height, self.a_panels);
                         let c = self.c.get().add(row * self.n + col);
                         let sizes = (rows, depth, cols);
-                        tile::tiles::<V>(c, self.n, self.a_panels, self.b_panels, sizes, self.add || k0 > 0);
+                        let add = matches!(self.output, Output::Add) || k0 > 0;
+                        let finish = match self.output {
+                            Output::Finish { bias, relu } if k0 + depth == self.k => {
+                                Some((&bias[col..], relu))
+                            }
+                            _ => None,
+                        };
+                        let end = tile::End { add, finish };
+                        tile::tiles::<V>(c, self.n, self.a_panels, self.b_panels, sizes, &end);
                     }
                 }
             }

@@ -32,7 +32,8 @@ fn check<T: Element>(tolerance: f64) {
         ] {
             for add in [false, true] {
                 let mut c = vec![T::from_f64(3.0); m * n + 5];
-                gemm(&mut c, a, b, (m, k, n), add);
+                let output = if add { Output::Add } else { Output::Set };
+                gemm(&mut c, a, b, (m, k, n), output);
                 let base = if add { 3.0 } else { 0.0 };
                 for (i, (&found, expected)) in c.iter().zip(&expected).enumerate() {
                     let error = (found.to_f64() - base - expected).abs();
@@ -56,15 +57,35 @@ fn the_result_is_the_definition_with_every_instruction_set() {
 }
 
 #[test]
+fn biases_and_relu_come_last() {
+    for isa in Isa::available() {
+        FORCED.set(Some(isa));
+        let (m, k, n) = (13, 300, 70);
+        let (a, b, bias) = (numbers::<f32>(1, m * k), numbers::<f32>(2, k * n), numbers::<f32>(3, n));
+        let (mut plain, mut finished) = (vec![0.0; m * n], vec![7.0; m * n]);
+        gemm(&mut plain, Matrix::rows(&a, k), Matrix::rows(&b, n), (m, k, n), Output::Set);
+        for relu in [false, true] {
+            let output = Output::Finish { bias: &bias, relu };
+            gemm(&mut finished, Matrix::rows(&a, k), Matrix::rows(&b, n), (m, k, n), output);
+            for (i, (&found, &sum)) in finished.iter().zip(&plain).enumerate() {
+                let expected = sum + bias[i % n];
+                assert_eq!(found, if relu { expected.max(0.0) } else { expected }, "{isa:?} element {i}");
+            }
+        }
+    }
+    FORCED.set(None);
+}
+
+#[test]
 fn shares_give_the_same_bits_as_one_thread() {
     let (m, k, n) = (700, 300, 130);
-    let (a, b) = (numbers::<f32>(1, m * k), numbers::<f32>(2, k * n));
+    let (a, b) = (numbers::<f32>(1, m * k), numbers::<f32>(2, m * k));
     for (m, n) in [(m, n), (n, m)] {
         let product = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let mut c = vec![0.0; m * n];
             pool.install(|| {
-                gemm(&mut c, Matrix::rows(&a, k), Matrix::rows(&b, k).t(), (m.min(700), k, n.min(130)), false)
+                gemm(&mut c, Matrix::rows(&a, k), Matrix::rows(&b, k).t(), (m, k, n), Output::Set)
             });
             c
         };

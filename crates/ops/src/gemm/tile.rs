@@ -3,6 +3,14 @@
 
 use crate::simd::Lanes;
 
+/// What is done to a tile's sums on their way to memory.
+pub(super) struct End<'a, T> {
+    /// They are added to what is there.
+    pub add: bool,
+    /// Numbers to add to the columns, and whether negative values become zero.
+    pub finish: Option<(&'a [T], bool)>,
+}
+
 /// `c (+)= a b` for packed panels of `a` (`[depth][TILE_ROWS]` each) and `b` (`[depth][2 N]` each); `c` has `stride`
 /// numbers to a row.
 ///
@@ -15,7 +23,7 @@ pub(super) unsafe fn tiles<V: Lanes>(
     a: &[V::Elem],
     b: &[V::Elem],
     (rows, depth, cols): (usize, usize, usize),
-    add: bool,
+    end: &End<V::Elem>,
 ) {
     let (height, width) = (V::TILE_ROWS, 2 * V::N);
     for (j, b) in b.chunks_exact(depth * width).take(cols.div_ceil(width)).enumerate() {
@@ -26,10 +34,12 @@ pub(super) unsafe fn tiles<V: Lanes>(
             unsafe {
                 let c = c.add(i * height * stride + j * width);
                 let (a, b) = (a.as_ptr(), b.as_ptr());
+                let finish = end.finish.map(|(bias, relu)| (&bias[j * width..], relu));
+                let end = End { add: end.add, finish };
                 match height {
-                    12 => tile::<V, 12>(c, stride, a, b, (rows, depth, cols), add),
-                    6 => tile::<V, 6>(c, stride, a, b, (rows, depth, cols), add),
-                    4 => tile::<V, 4>(c, stride, a, b, (rows, depth, cols), add),
+                    12 => tile::<V, 12>(c, stride, a, b, (rows, depth, cols), &end),
+                    6 => tile::<V, 6>(c, stride, a, b, (rows, depth, cols), &end),
+                    4 => tile::<V, 4>(c, stride, a, b, (rows, depth, cols), &end),
                     other => unreachable!("no tile of {other} rows"),
                 }
             }
@@ -44,7 +54,7 @@ unsafe fn tile<V: Lanes, const ROWS: usize>(
     mut a: *const V::Elem,
     mut b: *const V::Elem,
     (rows, depth, cols): (usize, usize, usize),
-    add: bool,
+    end: &End<V::Elem>,
 ) {
     let width = 2 * V::N;
     // SAFETY: `a` and `b` are panels of `depth` terms, `c` is good for `rows` x `cols`.
@@ -63,8 +73,18 @@ unsafe fn tile<V: Lanes, const ROWS: usize>(
         if rows == ROWS && cols == width {
             for (i, [low, high]) in sums.into_iter().enumerate() {
                 let c = c.add(i * stride);
-                let (low, high) =
-                    if add { (low.add(V::load(c)), high.add(V::load(c.add(V::N)))) } else { (low, high) };
+                let (mut low, mut high) = (low, high);
+                if end.add {
+                    (low, high) = (low.add(V::load(c)), high.add(V::load(c.add(V::N))));
+                }
+                if let Some((bias, relu)) = end.finish {
+                    (low, high) =
+                        (low.add(V::load(bias.as_ptr())), high.add(V::load(bias.as_ptr().add(V::N))));
+                    if relu {
+                        let zero = V::splat(V::Elem::default());
+                        (low, high) = (low.max(zero), high.max(zero));
+                    }
+                }
                 low.store(c);
                 high.store(c.add(V::N));
             }
@@ -77,7 +97,14 @@ unsafe fn tile<V: Lanes, const ROWS: usize>(
             high.store(row.as_mut_ptr().add(V::N));
             for (j, &value) in row[..cols].iter().enumerate() {
                 let c = c.add(i * stride + j);
-                *c = if add { *c + value } else { value };
+                let value = if end.add { *c + value } else { value };
+                *c = match end.finish {
+                    None => value,
+                    Some((bias, relu)) => {
+                        let value = value + bias[j];
+                        if relu && value < V::Elem::default() { V::Elem::default() } else { value }
+                    }
+                };
             }
         }
     }

@@ -57,6 +57,7 @@ impl AdamW {
 
 impl Optimizer for AdamW {
     fn step(&mut self, grads: &GradStore, lr: f64, scale: f64) -> Result<()> {
+        let _span = tracing::trace_span!("optimiser", part = "step").entered();
         let AdamWConfig { beta1, beta2, eps, weight_decay, decay_on } = self.config;
         self.steps += 1;
         let t = self.steps as f64;

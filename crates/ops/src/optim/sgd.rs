@@ -47,6 +47,7 @@ impl Sgd {
 
 impl Optimizer for Sgd {
     fn step(&mut self, grads: &GradStore, lr: f64, scale: f64) -> Result<()> {
+        let _span = tracing::trace_span!("optimiser", part = "step").entered();
         for (name, var) in &self.params {
             let Some(grad) = grads.get(var) else { continue };
             let decay = self.config.decay_on.rate(var, self.config.weight_decay);

@@ -2,6 +2,7 @@
 
 use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
+use tracing::trace_span;
 
 use crate::autograd::{self, Backward};
 use crate::element::{Element, by_dtype, check_inputs, from_vec, plain, storage, values};
@@ -71,6 +72,7 @@ pub fn max_pool2d(x: &Tensor, kernel: usize, stride: usize, padding: usize) -> R
 
 /// The largest values and the number of the tap, `ky * kernel + kx`, that each came from.
 fn windows<T: Element>(x: &[T], d: &Dims) -> (Vec<T>, Vec<u16>) {
+    let _span = trace_span!("max_pool2d", part = "forward").entered();
     let mut y = memory::unset(d.b * d.oh * d.ow * d.c);
     let mut winners = vec![0; y.len()];
     let row = d.ow * d.c;
@@ -119,6 +121,7 @@ struct Saved<T> {
 
 impl<T: Element> Backward for Saved<T> {
     fn backward(self: Box<Self>, grad: &Tensor, _: &[bool]) -> Result<Vec<Option<Tensor>>> {
+        let _span = trace_span!("max_pool2d", part = "backward").entered();
         let d = &self.d;
         let grad = plain(grad)?;
         let grad = values::<T>(NAME, &grad)?;

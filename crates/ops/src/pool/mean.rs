@@ -1,6 +1,7 @@
 //! The mean over a whole map.
 
 use candle_core::{Result, Tensor, bail};
+use tracing::trace_span;
 
 use crate::autograd::{self, Backward};
 use crate::element::{Element, by_dtype, check_inputs, from_vec, plain, storage, values};
@@ -31,7 +32,9 @@ pub fn global_avg_pool(x: &Tensor) -> Result<Tensor> {
     })
 }
 
-fn means<T: Element>(x: &[T], pixels: usize, channels: usize) -> Vec<T> {
+/// Means over each image's `pixels` rows of `channels` numbers: `[B, C]`.
+pub(crate) fn means<T: Element>(x: &[T], pixels: usize, channels: usize) -> Vec<T> {
+    let _span = trace_span!("global_avg_pool", part = "forward").entered();
     let pieces = rows::pieces(x.len() / channels, channels, pixels);
     let sums = rows::map(&pieces, channels, |rows| sum_rows(rows::part(x, &rows, channels), channels));
     let to_an_image = pieces.len() / (x.len() / (pixels * channels));
@@ -60,6 +63,7 @@ struct Saved<T> {
 
 impl<T: Element> Backward for Saved<T> {
     fn backward(self: Box<Self>, grad: &Tensor, _: &[bool]) -> Result<Vec<Option<Tensor>>> {
+        let _span = trace_span!("global_avg_pool", part = "backward").entered();
         let (b, h, w, c) = self.shape;
         let grad = plain(grad)?;
         let share = T::one() / T::from_usize(h * w);

@@ -5,6 +5,7 @@ mod mean;
 
 pub use max::max_pool2d;
 pub use mean::global_avg_pool;
+pub(crate) use mean::means;
 
 #[cfg(test)]
 mod tests;

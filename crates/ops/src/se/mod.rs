@@ -1,6 +1,7 @@
 //! The end of a squeeze-and-excitation bottleneck (Hu et al. 2018) in one pass: `relu(x gate + residual)`.
 
 use candle_core::{Result, Tensor, bail};
+use tracing::trace_span;
 
 use crate::autograd::{self, Backward};
 use crate::element::{Element, by_dtype, check_inputs, from_vec, plain, storage, values};
@@ -35,6 +36,7 @@ pub fn se_scale_add_relu(x: &Tensor, gate: &Tensor, residual: &Tensor) -> Result
 }
 
 fn forward<T: Element>(x: &[T], gate: &[T], residual: &[T], (pixels, channels): (usize, usize)) -> Vec<T> {
+    let _span = trace_span!("se_scale_add_relu", part = "forward").entered();
     let mut y = memory::unset(x.len());
     let parts = Parts::new(&mut y);
     rows::map(&rows::pieces(x.len() / channels, channels, pixels), channels, |rows| {
@@ -88,6 +90,7 @@ struct Saved<T> {
 
 impl<T: Element> Backward for Saved<T> {
     fn backward(self: Box<Self>, grad: &Tensor, needs: &[bool]) -> Result<Vec<Option<Tensor>>> {
+        let _span = trace_span!("se_scale_add_relu", part = "backward").entered();
         let (b, h, w, channels) = self.x.dims4()?;
         let grad = plain(grad)?;
         let grad = values::<T>(NAME, &grad)?;

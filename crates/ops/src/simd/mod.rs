@@ -42,6 +42,8 @@ pub(crate) trait Lanes: Copy {
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
     /// `self + other`.
     unsafe fn add(self, other: Self) -> Self;
+    /// The larger number of each lane; `other` where `self` is not a number.
+    unsafe fn max(self, other: Self) -> Self;
     /// Tells `permute` that lane i takes what lane `from(i)` held.
     unsafe fn index(from: impl Fn(usize) -> usize) -> Self::Index;
     /// Moves numbers between lanes.

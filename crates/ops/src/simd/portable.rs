@@ -41,6 +41,11 @@ impl<T: Element, const N: usize> Lanes for Portable<T, N> {
     }
 
     #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        Self(std::array::from_fn(|i| if self.0[i] > other.0[i] { self.0[i] } else { other.0[i] }))
+    }
+
+    #[inline(always)]
     unsafe fn index(from: impl Fn(usize) -> usize) -> [u8; N] {
         std::array::from_fn(|i| from(i) as u8)
     }

@@ -63,6 +63,11 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        unsafe { Self(_mm512_max_ps(self.0, other.0)) }
+    }
+
+    #[inline(always)]
     unsafe fn index(from: impl Fn(usize) -> usize) -> __m512i {
         let lanes: [i32; 16] = std::array::from_fn(|i| from(i) as i32);
         unsafe { _mm512_loadu_si512(lanes.as_ptr().cast()) }
@@ -104,6 +109,11 @@ impl Lanes for Avx2 {
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
         unsafe { Self(_mm256_add_ps(self.0, other.0)) }
+    }
+
+    #[inline(always)]
+    unsafe fn max(self, other: Self) -> Self {
+        unsafe { Self(_mm256_max_ps(self.0, other.0)) }
     }
 
     #[inline(always)]
