@@ -6,10 +6,10 @@
 
 use rayon::prelude::*;
 
-use super::Finish;
 use super::pad::Padded;
 use super::plan::{ChannelBlock, Pattern, Phase, Plan};
 use crate::element::Element;
+use crate::gemm::Finish;
 use crate::memory;
 use crate::scratch::{self, Shared};
 use crate::simd::{Kernel, Lanes};
@@ -21,15 +21,11 @@ const PIXELS: usize = 8;
 const SMALL: usize = 1 << 16;
 
 /// The correlation that the plan describes: `x` `[B, H, W, C]` of its input's extent, `w` as the parameter stands.
-pub(super) fn correlate<T: Element>(x: &[T], w: &[T], plan: &Plan, finish: Option<&Finish<T>>) -> Vec<T> {
+pub(super) fn correlate<T: Element>(x: &[T], w: &[T], plan: &Plan, finish: Option<Finish<T>>) -> Vec<T> {
     let lanes = T::lanes();
     let blocks = plan.blocks(lanes, T::registers_side_by_side());
     let packed = pack_weights(plan, &blocks, lanes, w);
-    let mut biases = vec![T::zero(); output_width(&blocks, lanes)];
-    if let Some(finish) = finish {
-        biases[..finish.bias.len()].copy_from_slice(&finish.bias);
-    }
-    let relu = finish.is_some_and(|finish| finish.relu);
+    let filled = finish.map(|finish| filled_up(&finish, output_width(&blocks, lanes)));
     let (input, output) = (plan.input, plan.output);
     let mut y = memory::unset(plan.b * output.h * output.w * output.c);
     let shared = Shared::new(&mut y);
@@ -39,8 +35,11 @@ pub(super) fn correlate<T: Element>(x: &[T], w: &[T], plan: &Plan, finish: Optio
         let padded = Padded::new(plan, &blocks[block], lanes);
         scratch::with(padded.len(), |buffer| {
             let (block, weights) = (&blocks[block], &packed[block]);
-            let biases = &biases[block.first_output..];
-            T::run(Task { plan, block, padded, buffer, x, weights, biases, relu, y: shared, image });
+            let finish = filled.as_ref().map(|(scale, shift, relu)| {
+                let from = block.first_output;
+                Finish { scale: &scale[from..], shift: &shift[from..], relu: *relu }
+            });
+            T::run(Task { plan, block, padded, buffer, x, weights, finish, y: shared, image });
         });
     };
     let tasks = plan.b * blocks.len();
@@ -56,6 +55,16 @@ pub(super) fn correlate<T: Element>(x: &[T], w: &[T], plan: &Plan, finish: Optio
 /// Output channels, filled up to whole registers of every block.
 fn output_width(blocks: &[ChannelBlock], lanes: usize) -> usize {
     blocks.last().map_or(0, |last| last.first_output + last.outputs.next_multiple_of(lanes))
+}
+
+/// Scales and shifts, filled up with zeros.
+fn filled_up<T: Element>(finish: &Finish<T>, width: usize) -> (Vec<T>, Vec<T>, bool) {
+    let fill = |values: &[T]| {
+        let mut values = values.to_vec();
+        values.resize(width.max(values.len()), T::zero());
+        values
+    };
+    (fill(finish.scale), fill(finish.shift), finish.relu)
 }
 
 fn pack_weights<T: Element>(plan: &Plan, blocks: &[ChannelBlock], lanes: usize, w: &[T]) -> Vec<Vec<T>> {
@@ -76,9 +85,8 @@ struct Task<'a, T> {
     buffer: &'a mut [T],
     x: &'a [T],
     weights: &'a [T],
-    /// What the sums start from, a register's width beyond the last output.
-    biases: &'a [T],
-    relu: bool,
+    /// Filled up to whole registers.
+    finish: Option<Finish<'a, T>>,
     y: Shared<T>,
     image: usize,
 }
@@ -110,8 +118,7 @@ struct Taps<'a, V: Lanes> {
     terms: usize,
     permutations: [V::Index; 16],
     weights: *const V::Elem,
-    biases: *const V::Elem,
-    relu: bool,
+    finish: &'a Option<Finish<'a, V::Elem>>,
     /// Numbers from one pixel to the next that is seen.
     step: usize,
 }
@@ -145,8 +152,8 @@ impl<T: Element> Task<'_, T> {
                 }
             }
             let step = self.plan.step * padded.channels;
-            let (weights, biases) = (self.weights.as_ptr(), self.biases.as_ptr());
-            let taps = Taps::<V> { offsets, terms, permutations, weights, biases, relu: self.relu, step };
+            let (weights, finish) = (self.weights.as_ptr(), &self.finish);
+            let taps = Taps::<V> { offsets, terms, permutations, weights, finish, step };
             for row in 0..phase.rows.count {
                 let x = self.buffer.as_ptr().add(row * self.plan.step * padded.w * padded.channels);
                 let y_row = self.image * output.h + phase.rows.first + row * phase.rows.step;
@@ -212,11 +219,7 @@ unsafe fn stretch<V: Lanes, const COUNT: usize, const REGISTERS: usize, const SP
     // SAFETY: the caller's.
     unsafe {
         let zero = V::splat(V::Elem::default());
-        let mut starts = [zero; REGISTERS];
-        for (r, start) in starts.iter_mut().enumerate() {
-            *start = V::load(taps.biases.add(r * V::N));
-        }
-        let mut sums = [starts; COUNT];
+        let mut sums = [[zero; REGISTERS]; COUNT];
         for &(x_offset, w_offset) in taps.offsets {
             let x = x.add(x_offset);
             let mut w = taps.weights.add(w_offset);
@@ -241,8 +244,12 @@ unsafe fn stretch<V: Lanes, const COUNT: usize, const REGISTERS: usize, const SP
         for (p, sums) in sums.into_iter().enumerate() {
             let y = to.y.add(p * to.step);
             for (r, mut sum) in sums.into_iter().enumerate() {
-                if taps.relu {
-                    sum = sum.max(zero);
+                if let Some(finish) = taps.finish {
+                    let (scale, shift) = (finish.scale.as_ptr(), finish.shift.as_ptr());
+                    sum = sum.mul_add(V::load(scale.add(r * V::N)), V::load(shift.add(r * V::N)));
+                    if finish.relu {
+                        sum = sum.max(zero);
+                    }
                 }
                 if to.whole {
                     sum.store(y.add(r * V::N));

@@ -2,16 +2,17 @@
 
 use candle_core::{Result, Tensor, bail};
 
-use super::{Conv2dSpec, Dims, Finish, NAME, conv2d, forward};
+use super::{Conv2dSpec, Dims, NAME, conv2d, forward};
 use crate::autograd;
 use crate::batch_norm::cpu::Affine;
 use crate::batch_norm::{BatchNorm2d, Fuse, Mode};
 use crate::element::{Element, by_dtype, check_inputs, plain, storage, values};
+use crate::gemm::Finish;
 
 /// `norm(conv2d(x, w))`, and ReLU where `relu` says so.
 ///
-/// In evaluation without gradients the normalisation becomes part of the weights (their product with its scale) and of
-/// what the sums start from, and costs no pass over memory.
+/// In evaluation without gradients the normalisation is applied to the sums while they are still in registers, and costs
+/// no pass over memory.
 ///
 /// # Shapes
 /// As [`conv2d`]; `norm` is of O channels.
@@ -41,19 +42,16 @@ pub fn conv2d_norm(
     }
     by_dtype!(NAME, x, T => {
         let (x, w) = (plain(x)?, plain(w)?);
-        let (weights, bias) = fold::<T>(&values(NAME, &w)?, norm)?;
-        let y = forward::<T>(&values(NAME, &x)?, &weights, &dims, Some(&Finish { bias, relu }));
+        let affine = evaluated::<T>(norm)?;
+        let finish = Finish { scale: &affine.scale, shift: &affine.shift, relu };
+        let y = forward::<T>(&values(NAME, &x)?, &values(NAME, &w)?, &dims, Some(finish));
         autograd::output(NAME, storage(y), (dims.b, dims.oh, dims.ow, dims.o), &[], None)
     })
 }
 
-/// Weights times the normalisation's scale, and its shift.
-fn fold<T: Element>(w: &[T], norm: &BatchNorm2d) -> Result<(Vec<T>, Vec<T>)> {
+/// The normalisation by running statistics.
+fn evaluated<T: Element>(norm: &BatchNorm2d) -> Result<Affine<T>> {
     let mean = values::<T>(NAME, &norm.running_mean)?.to_vec();
     let (weight, bias) = (values::<T>(NAME, &norm.weight)?, values::<T>(NAME, &norm.bias)?);
-    let affine = Affine::new(&weight, &bias, mean, &values::<T>(NAME, &norm.running_var)?, norm.eps);
-    let kernel = w.len() / affine.scale.len();
-    let scaled = w.chunks_exact(kernel).zip(&affine.scale);
-    let weights = scaled.flat_map(|(w, &scale)| w.iter().map(move |&w| w * scale)).collect();
-    Ok((weights, affine.shift))
+    Ok(Affine::new(&weight, &bias, mean, &values::<T>(NAME, &norm.running_var)?, norm.eps))
 }

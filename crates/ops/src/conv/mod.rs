@@ -14,6 +14,7 @@ use tracing::trace_span;
 
 use crate::autograd::{self, Backward};
 use crate::element::{Element, by_dtype, check_inputs, from_vec, plain, storage, values};
+use crate::gemm::Finish;
 use plan::Plan;
 
 pub use folded::conv2d_norm;
@@ -138,15 +139,7 @@ impl<T: Element> Backward for Saved<T> {
     }
 }
 
-/// What is done to each output on its way to memory.
-struct Finish<T> {
-    /// Added to the channels, `[O]`.
-    bias: Vec<T>,
-    /// Negative values become zero.
-    relu: bool,
-}
-
-fn forward<T: Element>(x: &[T], w: &[T], d: &Dims, finish: Option<&Finish<T>>) -> Vec<T> {
+fn forward<T: Element>(x: &[T], w: &[T], d: &Dims, finish: Option<Finish<T>>) -> Vec<T> {
     let _span = d.span("forward");
     if d.is_pointwise() {
         pointwise::forward(x, w, d, finish)

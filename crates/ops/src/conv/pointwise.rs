@@ -4,17 +4,16 @@ use std::borrow::Cow;
 
 use rayon::prelude::*;
 
-use super::{Dims, Finish};
+use super::Dims;
 use crate::element::Element;
-use crate::gemm::{Matrix, Output, gemm};
+use crate::gemm::{Finish, Matrix, Output, gemm};
 use crate::memory;
 
-pub(super) fn forward<T: Element>(x: &[T], w: &[T], d: &Dims, finish: Option<&Finish<T>>) -> Vec<T> {
+pub(super) fn forward<T: Element>(x: &[T], w: &[T], d: &Dims, finish: Option<Finish<T>>) -> Vec<T> {
     let pixels = d.b * d.oh * d.ow;
     let mut y = memory::unset(pixels * d.o);
     let x = seen(x, d);
-    let output =
-        finish.map_or(Output::Set, |finish| Output::Finish { bias: &finish.bias, relu: finish.relu });
+    let output = finish.map_or(Output::Set, Output::Finish);
     gemm(&mut y, Matrix::rows(&x, d.c), Matrix::rows(w, d.c).t(), (pixels, d.c, d.o), output);
     y
 }

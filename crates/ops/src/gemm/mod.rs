@@ -1,4 +1,4 @@
-//! Products of matrices: `c = a b`, `c += a b`, or `c = relu(a b + bias)`, with `c` row by row in memory and `a` and `b` in any order.
+//! Products of matrices: `c = a b`, `c += a b`, or `c = relu(a b scale + shift)`, with `c` row by row in memory and `a` and `b` in any order.
 //!
 //! Blocked and packed as in Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (ACM TOMS 2008):
 //! panels of `b` as wide as two registers stay in the first-level cache while tiles of `a` pass by. The threads share
@@ -9,6 +9,7 @@ mod pack;
 mod tile;
 
 use rayon::prelude::*;
+use tile::Rows;
 
 use crate::element::Element;
 use crate::scratch::{self, Shared};
@@ -21,6 +22,9 @@ const DEPTH: usize = 256;
 const COLUMNS: usize = 512;
 /// Rows of `a` that are packed at a time: whole tiles of every height there is.
 const ROWS: usize = 96;
+/// Rows that are a multiple of this many numbers apart fall on the same few lines of a first-level cache: a tile's rows
+/// would push each other out, so they are packed. Others are read where they lie.
+const ALIASED: usize = 1024;
 /// Multiply-adds below which one thread does the work.
 const SMALL: usize = 1 << 16;
 /// Shares of the work to a thread: more than one, so that a thread that was held up is waited for less.
@@ -63,9 +67,25 @@ pub(crate) enum Output<'a, T> {
     Set,
     /// It is added to what was there.
     Add,
-    /// It replaces what was there after a number was added to each column, and negative values were set to zero where
-    /// `relu` says so.
-    Finish { bias: &'a [T], relu: bool },
+    /// It replaces what was there after this was done to it.
+    Finish(Finish<'a, T>),
+}
+
+/// What is done to a product's columns on their way to memory: `sum * scale + shift`, and negative values become zero
+/// where `relu` says so.
+#[derive(Clone, Copy)]
+pub(crate) struct Finish<'a, T> {
+    pub scale: &'a [T],
+    pub shift: &'a [T],
+    pub relu: bool,
+}
+
+impl<T> Finish<'_, T> {
+    /// The same for the columns from `first` on.
+    #[inline(always)]
+    fn from(&self, first: usize) -> Self {
+        Self { scale: &self.scale[first..], shift: &self.shift[first..], relu: self.relu }
+    }
 }
 
 /// `c = a b`, or what `output` says: `a` `[m, k]`, `b` `[k, n]`, `c` `[m, n]` row by row.
@@ -80,7 +100,9 @@ pub(crate) fn gemm<T: Element>(
     output: Output<T>,
 ) {
     assert!(m * k * n > 0 && a.holds(m, k) && b.holds(k, n) && c.len() >= m * n, "gemm: sizes {m} {k} {n}");
-    assert!(!matches!(output, Output::Finish { bias, .. } if bias.len() < n), "gemm: too few biases");
+    if let Output::Finish(finish) = &output {
+        assert!(finish.scale.len() >= n && finish.shift.len() >= n, "gemm: {n} columns to finish");
+    }
     let work = m * k * n;
     let threads = if work < SMALL { 1 } else { rayon::current_num_threads() };
     let shares = if threads == 1 { 1 } else { (work / SHARE).clamp(1, threads * SHARES) };
@@ -135,20 +157,25 @@ impl<T: Element> Kernel<T> for Block<'_, T> {
                 for row in self.rows.clone().step_by(ROWS) {
                     let rows = ROWS.min(self.rows.end - row);
                     let strides = (self.a.row_stride, self.a.col_stride);
+                    let in_place = strides.1 == 1 && !strides.0.is_multiple_of(ALIASED);
                     // SAFETY: the part lies inside of `a`; the part of `c` is this block's alone.
                     unsafe {
-                        pack::panels(self.a.at(row, k0), strides, (rows, depth), height, self.a_panels);
+                        let a = self.a.at(row, k0);
+                        let a = if in_place {
+                            Rows::InPlace(a, strides.0)
+                        } else {
+                            pack::panels(a, strides, (rows, depth), height, self.a_panels);
+                            Rows::Packed(self.a_panels.as_ptr())
+                        };
                         let c = self.c.get().add(row * self.n + col);
                         let sizes = (rows, depth, cols);
                         let add = matches!(self.output, Output::Add) || k0 > 0;
                         let finish = match self.output {
-                            Output::Finish { bias, relu } if k0 + depth == self.k => {
-                                Some((&bias[col..], relu))
-                            }
+                            Output::Finish(finish) if k0 + depth == self.k => Some(finish.from(col)),
                             _ => None,
                         };
                         let end = tile::End { add, finish };
-                        tile::tiles::<V>(c, self.n, self.a_panels, self.b_panels, sizes, &end);
+                        tile::tiles::<V>(c, self.n, a, self.b_panels, sizes, &end);
                     }
                 }
             }

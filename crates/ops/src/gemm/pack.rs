@@ -38,7 +38,7 @@ pub(super) unsafe fn panels<T: Element>(
     }
 }
 
-/// Lanes lie beside each other.
+/// Lanes lie beside each other; whole panels are copied four lanes at a time, which the compiler makes into registers.
 #[inline(always)]
 unsafe fn copy<T: Element>(
     from: *const T,
@@ -47,13 +47,22 @@ unsafe fn copy<T: Element>(
     width: usize,
     to: &mut [T],
 ) {
-    for (term, to) in to.chunks_exact_mut(width).take(depth).enumerate() {
-        // SAFETY: the caller's.
-        let from = unsafe { std::slice::from_raw_parts(from.add(term * step), lanes) };
-        if lanes == width {
-            to.copy_from_slice(from);
-        } else {
-            to[..lanes].copy_from_slice(from);
+    assert!(to.len() >= depth * width && lanes <= width);
+    // SAFETY: reads are the caller's; writes end before `depth * width`, which was checked.
+    unsafe {
+        let to = to.as_mut_ptr();
+        for term in 0..depth {
+            let (from, to) = (from.add(term * step), to.add(term * width));
+            if lanes == width && width.is_multiple_of(4) {
+                for lane in (0..width).step_by(4) {
+                    let four = from.add(lane).cast::<[T; 4]>().read_unaligned();
+                    to.add(lane).cast::<[T; 4]>().write_unaligned(four);
+                }
+            } else {
+                for lane in 0..lanes {
+                    *to.add(lane) = *from.add(lane);
+                }
+            }
         }
     }
 }

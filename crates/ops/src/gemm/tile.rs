@@ -1,26 +1,36 @@
 //! The inner product of packed panels: a tile of `c` two registers wide is summed in registers.
 #![allow(unsafe_code)] // registers and pointers
 
+use super::Finish;
 use crate::simd::Lanes;
 
 /// What is done to a tile's sums on their way to memory.
 pub(super) struct End<'a, T> {
     /// They are added to what is there.
     pub add: bool,
-    /// Numbers to add to the columns, and whether negative values become zero.
-    pub finish: Option<(&'a [T], bool)>,
+    /// What is done last.
+    pub finish: Option<Finish<'a, T>>,
 }
 
-/// `c (+)= a b` for packed panels of `a` (`[depth][TILE_ROWS]` each) and `b` (`[depth][2 N]` each); `c` has `stride`
-/// numbers to a row.
+/// The rows of `a` that tiles read.
+#[derive(Clone, Copy)]
+pub(super) enum Rows<T> {
+    /// Panels of `[depth][TILE_ROWS]`.
+    Packed(*const T),
+    /// As they lie in memory, each row's terms together, and the numbers from row to row.
+    InPlace(*const T, usize),
+}
+
+/// `c (+)= a b` for `a` as said and packed panels of `b` (`[depth][2 N]` each); `c` has `stride` numbers to a row.
 ///
 /// # Safety
-/// `c` has to be good for `rows` rows of `cols` numbers, and the machine has to have `V`.
+/// `a` has to be good for `rows` rows (filled up to whole panels where it is packed), `c` for `rows` rows of `cols`
+/// numbers, and the machine has to have `V`.
 #[inline(always)]
 pub(super) unsafe fn tiles<V: Lanes>(
     c: *mut V::Elem,
     stride: usize,
-    a: &[V::Elem],
+    a: Rows<V::Elem>,
     b: &[V::Elem],
     (rows, depth, cols): (usize, usize, usize),
     end: &End<V::Elem>,
@@ -28,19 +38,20 @@ pub(super) unsafe fn tiles<V: Lanes>(
     let (height, width) = (V::TILE_ROWS, 2 * V::N);
     for (j, b) in b.chunks_exact(depth * width).take(cols.div_ceil(width)).enumerate() {
         let cols = width.min(cols - j * width);
-        for (i, a) in a.chunks_exact(depth * height).take(rows.div_ceil(height)).enumerate() {
-            let rows = height.min(rows - i * height);
-            // SAFETY: the tile's used part lies inside of `c`; panels are as long as `chunks_exact` made them.
+        let finish = end.finish.as_ref().map(|finish| finish.from(j * width));
+        let end = End { add: end.add, finish };
+        for i in (0..rows).step_by(height) {
+            let sizes = (height.min(rows - i), depth, cols);
+            // SAFETY: the tile's used part lies inside of `c`, its rows inside of `a`.
             unsafe {
-                let c = c.add(i * height * stride + j * width);
-                let (a, b) = (a.as_ptr(), b.as_ptr());
-                let finish = end.finish.map(|(bias, relu)| (&bias[j * width..], relu));
-                let end = End { add: end.add, finish };
-                match height {
-                    12 => tile::<V, 12>(c, stride, a, b, (rows, depth, cols), &end),
-                    6 => tile::<V, 6>(c, stride, a, b, (rows, depth, cols), &end),
-                    4 => tile::<V, 4>(c, stride, a, b, (rows, depth, cols), &end),
-                    other => unreachable!("no tile of {other} rows"),
+                let c = c.add(i * stride + j * width);
+                match a {
+                    Rows::Packed(a) => {
+                        rows_tile::<V, false>(c, stride, a.add(i * depth), height, b.as_ptr(), sizes, &end)
+                    }
+                    Rows::InPlace(a, step) => {
+                        rows_tile::<V, true>(c, stride, a.add(i * step), step, b.as_ptr(), sizes, &end);
+                    }
                 }
             }
         }
@@ -48,26 +59,50 @@ pub(super) unsafe fn tiles<V: Lanes>(
 }
 
 #[inline(always)]
-unsafe fn tile<V: Lanes, const ROWS: usize>(
+unsafe fn rows_tile<V: Lanes, const IN_PLACE: bool>(
+    c: *mut V::Elem,
+    stride: usize,
+    a: *const V::Elem,
+    step: usize,
+    b: *const V::Elem,
+    sizes: (usize, usize, usize),
+    end: &End<V::Elem>,
+) {
+    // SAFETY: the caller's.
+    unsafe {
+        match V::TILE_ROWS {
+            12 => tile::<V, 12, IN_PLACE>(c, stride, a, step, b, sizes, end),
+            6 => tile::<V, 6, IN_PLACE>(c, stride, a, step, b, sizes, end),
+            4 => tile::<V, 4, IN_PLACE>(c, stride, a, step, b, sizes, end),
+            other => unreachable!("no tile of {other} rows"),
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn tile<V: Lanes, const ROWS: usize, const IN_PLACE: bool>(
     c: *mut V::Elem,
     stride: usize,
     mut a: *const V::Elem,
+    step: usize,
     mut b: *const V::Elem,
     (rows, depth, cols): (usize, usize, usize),
     end: &End<V::Elem>,
 ) {
     let width = 2 * V::N;
-    // SAFETY: `a` and `b` are panels of `depth` terms, `c` is good for `rows` x `cols`.
+    // SAFETY: `a` is good for `rows` rows and `b` for a panel, both of `depth` terms, `c` for `rows` x `cols`.
     unsafe {
         let mut sums = [[V::splat(V::Elem::default()); 2]; ROWS];
+        // a tile that hangs over the edge reads its last row again and again
+        let row: [usize; ROWS] = std::array::from_fn(|i| if IN_PLACE { i.min(rows - 1) * step } else { i });
         for _ in 0..depth {
             let (b0, b1) = (V::load(b), V::load(b.add(V::N)));
             for (i, sums) in sums.iter_mut().enumerate() {
-                let a = V::splat(*a.add(i));
+                let a = V::splat(*a.add(row[i]));
                 sums[0] = a.mul_add(b0, sums[0]);
                 sums[1] = a.mul_add(b1, sums[1]);
             }
-            a = a.add(ROWS);
+            a = a.add(if IN_PLACE { 1 } else { step });
             b = b.add(width);
         }
         if rows == ROWS && cols == width {
@@ -77,10 +112,11 @@ unsafe fn tile<V: Lanes, const ROWS: usize>(
                 if end.add {
                     (low, high) = (low.add(V::load(c)), high.add(V::load(c.add(V::N))));
                 }
-                if let Some((bias, relu)) = end.finish {
-                    (low, high) =
-                        (low.add(V::load(bias.as_ptr())), high.add(V::load(bias.as_ptr().add(V::N))));
-                    if relu {
+                if let Some(finish) = &end.finish {
+                    let (scale, shift) = (finish.scale.as_ptr(), finish.shift.as_ptr());
+                    low = low.mul_add(V::load(scale), V::load(shift));
+                    high = high.mul_add(V::load(scale.add(V::N)), V::load(shift.add(V::N)));
+                    if finish.relu {
                         let zero = V::splat(V::Elem::default());
                         (low, high) = (low.max(zero), high.max(zero));
                     }
@@ -98,11 +134,11 @@ unsafe fn tile<V: Lanes, const ROWS: usize>(
             for (j, &value) in row[..cols].iter().enumerate() {
                 let c = c.add(i * stride + j);
                 let value = if end.add { *c + value } else { value };
-                *c = match end.finish {
+                *c = match &end.finish {
                     None => value,
-                    Some((bias, relu)) => {
-                        let value = value + bias[j];
-                        if relu && value < V::Elem::default() { V::Elem::default() } else { value }
+                    Some(finish) => {
+                        let value = value * finish.scale[j] + finish.shift[j];
+                        if finish.relu && value < V::Elem::default() { V::Elem::default() } else { value }
                     }
                 };
             }
