@@ -63,11 +63,15 @@ test: edges
     cargo test --release --workspace
 
 # all benchmarks, each against its named peer
-bench: bench-preprocess
+bench: bench-preprocess bench-train
 
 # preprocess against ffmpeg + librosa on the same files
 bench-preprocess *args: build
     python3 scripts/bench-preprocess "$@"
+
+# a training step and an evaluation pass against PyTorch, on an idle machine
+bench-train *args:
+    python3 scripts/bench-train "$@"
 
 # the API documentation, in target/doc
 docs:
