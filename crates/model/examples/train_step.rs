@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use candle_core::{DType, Device, Result, Tensor, bail};
 use sonovox_model::{EncoderConfig, Preset, SeResNext};
 use sonovox_ops::optim::{Optimizer, Sgd, SgdConfig};
-use sonovox_ops::{Mode, ParamStore, backward, cross_entropy, no_grad};
+use sonovox_ops::{Mode, ParamStore, backward, cross_entropy, keep_freed_memory, no_grad};
 use tracing::field::{Field, Visit};
 use tracing::span;
 
@@ -48,6 +48,7 @@ fn main() -> Result<()> {
             .exec()
             .into());
     }
+    keep_freed_memory();
     let profile = Profile::default();
     let mut millis = measure(&job, &profile)?;
     if job.profile {

@@ -52,10 +52,13 @@ impl Drop for Node {
 static ORDER: AtomicU64 = AtomicU64::new(0);
 static NODES: LazyLock<Mutex<HashMap<TensorId, Weak<Node>>>> = LazyLock::new(Mutex::default);
 
+/// Gradients of outputs of ours.
+type Arrived = Vec<(Arc<Node>, Tensor)>;
+
 thread_local! {
     static GRAD_OFF: Cell<bool> = const { Cell::new(false) };
     /// Where a running candle backward pass leaves the gradients of our outputs.
-    static ARRIVED: RefCell<Option<Vec<(Arc<Node>, Tensor)>>> = const { RefCell::new(None) };
+    static ARRIVED: RefCell<Option<Arrived>> = const { RefCell::new(None) };
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

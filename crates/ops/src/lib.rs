@@ -44,6 +44,7 @@ pub use contrastive::paper_contrastive;
 pub use conv::{Conv2dSpec, conv2d, conv2d_norm};
 pub use cross_entropy::cross_entropy;
 pub use info_nce::info_nce;
+pub use memory::keep_freed_memory;
 pub use params::{Init, ParamStore, Scope};
 pub use pool::{global_avg_pool, max_pool2d};
 pub use se::se_scale_add_relu;

@@ -1,4 +1,4 @@
-//! Vectors that are about to be filled.
+//! Where results lie: memory that is about to be filled, and memory that was freed.
 
 use crate::element::Element;
 
@@ -12,4 +12,20 @@ pub(crate) fn unset<T: Element>(len: usize) -> Vec<T> {
         values.set_len(len);
     }
     values
+}
+
+/// Makes glibc's allocator keep what was freed instead of handing it back to the system; elsewhere it does nothing.
+///
+/// A training step frees and asks for the same memory again and again, and every page that comes fresh from the system
+/// is cleared by it first: a seventh of a step's time. The largest amount in use does not change. To be called once,
+/// when a program starts that trains or evaluates.
+pub fn keep_freed_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: sets two numbers of the allocator, under its own lock.
+    #[allow(unsafe_code)]
+    unsafe {
+        // no block is mapped by itself (those go back when they are freed), and the end of the heap stays
+        libc::mallopt(libc::M_MMAP_MAX, 0);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, -1);
+    }
 }

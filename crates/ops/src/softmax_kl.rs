@@ -37,7 +37,10 @@ fn rows<T: Element>(logits: &[T], target: &[T], n: usize) -> Result<(T, Vec<T>)>
     let mut grad = Vec::with_capacity(logits.len());
     for (i, (row, target)) in logits.chunks_exact(n).zip(target.chunks_exact(n)).enumerate() {
         let mass: T = target.iter().copied().sum();
-        if target.iter().any(|&t| t < T::zero()) || !((mass.to_f64() - 1.0).abs() <= SUM_TOLERANCE) {
+        if target.iter().any(|&t| t < T::zero())
+            || mass.to_f64().is_nan()
+            || (mass.to_f64() - 1.0).abs() > SUM_TOLERANCE
+        {
             bail!("{NAME}: expected a distribution in every row of the target, found sum {mass} in row {i}");
         }
         let norm = log_sum_exp(row);

@@ -130,7 +130,7 @@ mod tests {
         let (signal, timeline) = lay(5.0, 6.0, &[(4.8, &[1.0, 2.0, 3.0, 4.0]), (5.2, &[5.0])]);
         assert_eq!(signal, [3.0, 4.0, 5.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
         assert_eq!((timeline.outside, timeline.overlapping), (2, 0));
-        assert_eq!(timeline.sound, [0..3]);
+        assert_eq!(timeline.sound, vec![0..3; 1]);
     }
 
     #[test]

@@ -114,7 +114,8 @@ fn speech_is_heard_in_a_real_recording() {
 #[test]
 fn crops_of_real_recordings_lie_inside_the_image() {
     // what by eye belongs to the image (x, y, right, bottom), and the least share of it
-    let known: [(&str, &[(&str, [u32; 4], f64)]); 3] = [
+    type Known<'a> = (&'a str, [u32; 4], f64);
+    let known: [(&str, &[Known]); 3] = [
         (
             "itkpocus",
             &[

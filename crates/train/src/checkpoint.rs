@@ -79,7 +79,7 @@ impl Checkpoint {
             fs::remove_dir_all(&dir).map_err(TrainError::io(&dir))?;
         }
         fs::create_dir_all(&dir).map_err(TrainError::io(&dir))?;
-        store.save(&dir.join(WEIGHTS))?;
+        store.save(dir.join(WEIGHTS))?;
         let state: HashMap<_, _> = optimizer.state()?.into_iter().collect();
         candle_core::safetensors::save(&state, dir.join(OPTIMIZER))?;
         let text = serde_json::to_string_pretty(progress).map_err(|e| self.unfit(&dir, &e))?;
@@ -116,11 +116,11 @@ impl Checkpoint {
 
     pub(crate) fn save_best(&self, store: &ParamStore) -> Result<(), TrainError> {
         fs::create_dir_all(&self.root).map_err(TrainError::io(&self.root))?;
-        Ok(store.save(&self.best())?)
+        Ok(store.save(self.best())?)
     }
 
     pub(crate) fn load_best(&self, store: &ParamStore) -> Result<(), TrainError> {
-        store.load_strict(&self.best()).map_err(|e| self.unfit(&self.best(), &e))
+        store.load_strict(self.best()).map_err(|e| self.unfit(&self.best(), &e))
     }
 
     fn best(&self) -> PathBuf {

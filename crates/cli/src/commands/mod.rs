@@ -102,8 +102,9 @@ fn train_fault(error: &anyhow::Error) -> Option<&TrainError> {
     }
 }
 
-/// Sets the number of threads before anything computes.
+/// Sets up the process before anything computes: its memory and its number of threads.
 fn use_threads(compute: &Compute) -> Result<()> {
+    sonovox_ops::keep_freed_memory();
     let Some(threads) = compute.threads else { return Ok(()) };
     anyhow::ensure!(threads >= 1, "--threads must be at least 1, found {threads}");
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("--threads")

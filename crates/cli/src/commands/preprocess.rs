@@ -24,7 +24,7 @@ pub fn run(args: &Preprocess) -> Result<Ended> {
     let options = RunOptions { on_existing: args.common.existing(), strict: args.strict, cancel };
     let mut follow = Follow { bar: progress::bar(0, "preprocess"), decoded: HashMap::new() };
     let ended = sonovox_preprocess::run(&study, &recipe.preprocess, &args.out, &options, &mut |event| {
-        follow.hear(event)
+        follow.hear(event);
     });
     follow.bar.finish_and_clear();
     match ended {
@@ -59,7 +59,7 @@ impl Follow {
                 tracing::info!("{recording}: {}", if reused { "done before" } else { "done" });
             }
             Event::Failed { recording, cause, .. } => {
-                tell(&self.bar, &format!("left out: {recording}: {cause}"))
+                tell(&self.bar, &format!("left out: {recording}: {cause}"));
             }
         }
     }

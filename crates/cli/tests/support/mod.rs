@@ -1,4 +1,5 @@
 //! A temporary folder with a tiny study, and the program called on it.
+#![allow(dead_code)] // every test binary uses its own part
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -85,7 +85,7 @@ vectorised! {
         }
         let share = T::one() / T::from_usize(x.len() / channels);
         for mean in &mut mean {
-            *mean = *mean * share;
+            *mean *= share;
         }
         for row in x.chunks_exact(channels) {
             for ((sum, &mean), &x) in squares.iter_mut().zip(&mean).zip(row) {
@@ -93,7 +93,7 @@ vectorised! {
             }
         }
         for square in &mut squares {
-            *square = *square * share;
+            *square *= share;
         }
         (mean, squares)
     }

@@ -45,9 +45,9 @@ pub(super) fn correlate<T: Element>(x: &[T], w: &[T], plan: &Plan, finish: Optio
     let tasks = plan.b * blocks.len();
     let work = plan.b * output.h * output.w * output.c * plan.group_channels().0 * plan.elements;
     if work < SMALL {
-        (0..tasks).for_each(task)
+        (0..tasks).for_each(task);
     } else {
-        (0..tasks).into_par_iter().for_each(task)
+        (0..tasks).into_par_iter().for_each(task);
     }
     y
 }

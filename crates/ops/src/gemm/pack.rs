@@ -86,9 +86,9 @@ unsafe fn transpose<T: Element>(
             for term in (0..whole_depth).step_by(4) {
                 let rows: [[T; 4]; 4] =
                     std::array::from_fn(|i| from.add(i * step + term).cast::<[T; 4]>().read_unaligned());
-                for j in 0..4 {
-                    let column = [rows[0][j], rows[1][j], rows[2][j], rows[3][j]];
-                    to.add((term + j) * width + lane).cast::<[T; 4]>().write_unaligned(column);
+                let [a, b, c, d] = rows;
+                for (j, (((a, b), c), d)) in a.into_iter().zip(b).zip(c).zip(d).enumerate() {
+                    to.add((term + j) * width + lane).cast::<[T; 4]>().write_unaligned([a, b, c, d]);
                 }
             }
         }

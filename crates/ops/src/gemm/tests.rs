@@ -88,7 +88,7 @@ fn shares_give_the_same_bits_as_one_thread() {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let mut c = vec![0.0; m * n];
             pool.install(|| {
-                gemm(&mut c, Matrix::rows(&a, k), Matrix::rows(&b, k).t(), (m, k, n), Output::Set)
+                gemm(&mut c, Matrix::rows(&a, k), Matrix::rows(&b, k).t(), (m, k, n), Output::Set);
             });
             c
         };

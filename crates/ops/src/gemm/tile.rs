@@ -47,7 +47,7 @@ pub(super) unsafe fn tiles<V: Lanes>(
                 let c = c.add(i * stride + j * width);
                 match a {
                     Rows::Packed(a) => {
-                        rows_tile::<V, false>(c, stride, a.add(i * depth), height, b.as_ptr(), sizes, &end)
+                        rows_tile::<V, false>(c, stride, a.add(i * depth), height, b.as_ptr(), sizes, &end);
                     }
                     Rows::InPlace(a, step) => {
                         rows_tile::<V, true>(c, stride, a.add(i * step), step, b.as_ptr(), sizes, &end);

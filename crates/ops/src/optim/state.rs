@@ -17,7 +17,7 @@ impl Buffers {
         let zeros = |(name, var): &(String, Var)| -> Result<_> {
             element::check_inputs(name, &[var])?;
             let n = var.elem_count();
-            by_dtype!(name, var, T => Ok((name.clone(), storage(vec![0 as T; n]))))
+            by_dtype!(name, var, T => Ok((name.clone(), storage(vec![T::default(); n]))))
         };
         Ok(Self(params.iter().map(zeros).collect::<Result<_>>()?))
     }

@@ -103,6 +103,7 @@ vectorised! {
                     }
                     for ((y, winner), &x) in y.iter_mut().zip(winners.iter_mut()).zip(x) {
                         // a value that is not a number wins, so that it is not lost
+                        #[allow(clippy::eq_op)]
                         let wins = x > *y || x != x;
                         *y = if wins { x } else { *y };
                         *winner = if wins { tap } else { *winner };

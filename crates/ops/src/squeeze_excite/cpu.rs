@@ -142,8 +142,8 @@ impl<T: Element> Pass<'_, T> {
         let channels = self.channels();
         let Affine { mean, inv_std, scale, .. } = self.affine;
         let (mut weight, mut bias) = (vec![0.0; channels], vec![0.0; channels]);
-        for i in 0..dpooled.len() {
-            let (c, gate, pooled) = (i % channels, self.gate[i].to_f64(), dpooled[i].to_f64());
+        for (i, pooled) in dpooled.iter().enumerate() {
+            let (c, gate, pooled) = (i % channels, self.gate[i].to_f64(), pooled.to_f64());
             bias[c] += gate * sums.plain[i] + pooled;
             weight[c] += gate * sums.weighted[i] + pooled * (self.image_means[i] - mean[c]).to_f64();
         }

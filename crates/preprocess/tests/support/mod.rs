@@ -41,7 +41,7 @@ impl Screen {
     pub fn with_fan(count: usize) -> Screen {
         let fan = Fan { apex: (240.0, -40.0), radii: (75.0, 360.0), half_angle: 0.62 };
         let inside: Vec<bool> =
-            (0..480 * 360).map(|i| fan.holds((i % 480) as f64, (i / 480) as f64, 0.0)).collect();
+            (0..480 * 360).map(|i| fan.holds(f64::from(i % 480), f64::from(i / 480), 0.0)).collect();
         let mut screen = Screen { width: 480, height: 360, frames: vec![vec![0; 480 * 360]; count], fan };
         screen.paint(|x, y, t, _| {
             inside[y * 480 + x].then(|| (90.0 * (0.4 + 1.2 * noise(x / 2, y / 2, t))) as u8)
