@@ -3,8 +3,11 @@
 use candle_core::{DType, Device, Result, Shape, Tensor, Var};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
 use crate::backward;
+use crate::element::Element;
+use crate::simd::{FORCED, Isa, Kernel, Lanes};
 
 /// Uniform values in -1..1, the same for the same seed.
 pub(crate) fn random(seed: u64, shape: impl Into<Shape>) -> Tensor {
@@ -27,11 +30,9 @@ pub(crate) fn distance(found: &Tensor, expected: &Tensor) -> f64 {
     assert_eq!(found.dims(), expected.dims());
     let (found, expected) = (to_vec(found), to_vec(expected));
     let top = expected.iter().fold(1e-30, |m: f64, v| m.max(v.abs()));
-    found
-        .iter()
-        .zip(&expected)
-        .map(|(a, b)| (a - b).abs() / top)
-        .fold(0.0, |m: f64, v| if v.is_nan() { v } else { m.max(v) })
+    let apart = found.iter().zip(&expected).map(|(a, b)| (a - b).abs() / top);
+    // the largest, and NaN where one is
+    apart.fold(0.0, |m: f64, v| if m.is_nan() || v <= m { m } else { v })
 }
 
 /// Compares the gradients of `f`, weighted by random numbers and summed, with central differences in f64 at up to
@@ -64,6 +65,31 @@ pub(crate) fn check_gradients(vars: &[&Var], f: impl Fn() -> Result<Tensor>) {
                 found[at]
             );
         }
+    }
+}
+
+/// Runs `f` with one instruction set: on the only thread of a pool, so that the work it hands out stays there too.
+pub(crate) fn with_isa<R: Send>(isa: Isa, f: impl FnOnce() -> R + Send) -> R {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    pool.install(|| {
+        FORCED.set(Some(isa));
+        let registers: Vec<&str> = (0..3).into_par_iter().map(|_| f32::run(Registers)).collect();
+        let expected = format!("{isa:?}");
+        assert!(registers.iter().all(|used| used.contains(&expected)), "{registers:?}, not {expected}");
+        f()
+    })
+}
+
+/// Asks which registers a kernel of f32 gets.
+struct Registers;
+
+#[allow(unsafe_code)]
+impl Kernel<f32> for Registers {
+    type Output = &'static str;
+
+    #[inline(always)]
+    unsafe fn run<V: Lanes<Elem = f32>>(self) -> &'static str {
+        std::any::type_name::<V>()
     }
 }
 
