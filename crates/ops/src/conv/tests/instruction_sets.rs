@@ -4,13 +4,14 @@ use super::definition::Case;
 use super::spec;
 use crate::element::Element;
 use crate::simd::Isa;
-use crate::testing::with_isa;
+use crate::testing::{to_vec, with_isa};
 
-/// Runs all sets.
+/// Runs all sets, and holds AVX2 and AVX-512 to the same bits.
 fn check(cases: &[Case]) {
     let definitions: Vec<_> = cases.iter().map(Case::definition).collect();
     let run = |isa: Isa| {
         with_isa(isa, || {
+            let mut found = Vec::new();
             for (case, definition) in cases.iter().zip(&definitions) {
                 let what = format!("{isa:?} {}", case.name());
                 let single = case.run::<f32>();
@@ -18,10 +19,26 @@ fn check(cases: &[Case]) {
                     sums.compare::<f32>(single, &what);
                     sums.compare::<f64>(&double, &what);
                 }
+                found.push(single);
             }
-        });
+            found
+        })
     };
-    Isa::available().into_iter().for_each(run);
+    let mut of_x86 = Vec::new();
+    for isa in Isa::available() {
+        let found = run(isa);
+        if isa != Isa::Portable {
+            of_x86.push(found);
+        }
+    }
+    let [avx512, avx2] = &of_x86[..] else { return };
+    for (case, (avx512, avx2)) in cases.iter().zip(avx512.iter().zip(avx2)) {
+        for (what, (a, b)) in
+            ["result", "input gradient", "weight gradient"].iter().zip(avx512.iter().zip(avx2))
+        {
+            assert!(to_vec(a) == to_vec(b), "{what} of {}: AVX-512 and AVX2 differ", case.name());
+        }
+    }
 }
 
 /// Widths of groups that are narrower than, as wide as and wider than a register, or do not divide it; as many or more
