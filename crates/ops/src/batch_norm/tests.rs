@@ -125,6 +125,23 @@ fn large_maps_are_normalised_by_all_of_their_pixels() {
     }
 }
 
+/// What training must not hide: PyTorch's ReLU passes it on as well.
+#[test]
+fn what_is_not_a_number_stays_so() {
+    for mode in [Mode::Train, Mode::Eval] {
+        for residual in [false, true] {
+            let (_store, bn) = layer(3);
+            let x = random(1, (1, 2, 3, 3));
+            let mut values = to_vec(&x);
+            values[4] = f64::NAN;
+            let broken = Tensor::from_vec(values, x.shape(), x.device()).unwrap();
+            let (x, residual) = if residual { (x, Some(&broken)) } else { (broken, None) };
+            let y = to_vec(&bn.forward(&x, mode, Fuse { relu: true, residual }).unwrap());
+            assert!(y[4].is_nan() && !y[3].is_nan(), "{mode:?}: {y:?}");
+        }
+    }
+}
+
 #[test]
 fn running_statistics_move_in_training_only() {
     let (_store, bn) = layer(2);

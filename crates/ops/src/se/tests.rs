@@ -41,6 +41,19 @@ fn large_maps_are_those_of_the_formula() {
     check_gradients(&[&x, &gate, &residual], || se_scale_add_relu(&x, &gate, &residual));
 }
 
+/// What training must not hide: PyTorch's ReLU passes it on as well.
+#[test]
+fn what_is_not_a_number_stays_so() {
+    let (x, gate) = (random(1, (1, 2, 3, 3)), random(2, (1, 3)));
+    let mut values = to_vec(&x);
+    values[4] = f64::NAN;
+    let broken = Tensor::from_vec(values, x.shape(), x.device()).unwrap();
+    for y in [se_scale_add_relu(&broken, &gate, &x), se_scale_add_relu(&x, &gate, &broken)] {
+        let y = to_vec(&y.unwrap());
+        assert!(y[4].is_nan() && !y[3].is_nan(), "{y:?}");
+    }
+}
+
 #[test]
 fn shapes_that_do_not_fit_are_named() {
     let (x, r) = (random(1, (2, 3, 4, 5)), random(1, (2, 4, 3, 5)));
