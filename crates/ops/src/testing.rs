@@ -79,6 +79,9 @@ pub(crate) fn coarse(seed: u64, shape: impl Into<Shape>) -> Tensor {
 pub(crate) fn check_instruction_sets(tolerance: f64, f: impl Fn(DType) -> Result<(Tensor, Vec<Var>)> + Sync) {
     let run = |dtype| {
         let (y, leaves) = f(dtype).unwrap();
+        if leaves.is_empty() {
+            return vec![y];
+        }
         let weighted = (&y * coarse(98, y.shape()).to_dtype(dtype).unwrap()).unwrap();
         let grads = backward(&weighted.sum_all().unwrap()).unwrap();
         [y].into_iter().chain(leaves.iter().map(|leaf| grads.get(leaf).unwrap().clone())).collect::<Vec<_>>()

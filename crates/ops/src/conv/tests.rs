@@ -1,4 +1,5 @@
 mod definition;
+mod folded;
 mod instruction_sets;
 
 use super::*;
@@ -45,26 +46,4 @@ fn shapes_and_types_that_do_not_fit_are_named() {
     let error = message(conv2d(&x, &single, Conv2dSpec::default()));
     assert!(error.contains("F64") && error.contains("F32"), "{error}");
     assert!(message(conv2d(&x, &random(2, (8, 4, 1, 1)), spec(0, 0, 1, 1))).contains("stride"));
-}
-
-#[test]
-fn the_folded_normalisation_is_the_one_that_follows() {
-    use crate::{BatchNorm2d, Fuse, Mode, ParamStore, no_grad};
-    for ([b, c, o, h, w, k], spec) in cases() {
-        let store = ParamStore::new(1, candle_core::DType::F64, &candle_core::Device::Cpu);
-        let norm = BatchNorm2d::new(&store.scope(), o, 1e-5).unwrap();
-        for (seed, (name, var)) in store.params().into_iter().chain(store.buffers()).enumerate() {
-            let start = if name == "running_var" { 1.5 } else { 0.0 };
-            var.set(&(random(20 + seed as u64, o) + start).unwrap()).unwrap();
-        }
-        let (x, w) = (random(1, (b, h, w, c)), random(2, (o, c / spec.groups, k, k)));
-        for relu in [false, true] {
-            let y = no_grad(|| conv2d_norm(&x, &w, spec, &norm, Mode::Eval, relu)).unwrap();
-            let fuse = Fuse { relu, residual: None };
-            let expected = norm.forward(&conv2d(&x, &w, spec).unwrap(), Mode::Eval, fuse).unwrap();
-            assert!(!y.track_op() && distance(&y, &expected) < 1e-13, "{:?} {spec:?}", x.dims());
-            let recorded = conv2d_norm(&x, &w, spec, &norm, Mode::Eval, relu).unwrap();
-            assert!(recorded.track_op() && distance(&y, &recorded) < 1e-13, "{:?} {spec:?}", x.dims());
-        }
-    }
 }
