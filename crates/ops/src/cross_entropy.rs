@@ -25,7 +25,12 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
         bail!("{NAME}: logits of shape {:?}, labels of shape {:?}", logits.dims(), labels.dims());
     }
     if labels.dtype() != DType::U32 {
-        bail!("{NAME}: expected labels of dtype u32, found {:?}", labels.dtype());
+        bail!(
+            "{NAME}: expected labels of dtype u32, found {:?} of shape {:?} (logits {:?})",
+            labels.dtype(),
+            labels.dims(),
+            logits.dims()
+        );
     }
     let labels = labels.to_vec1::<u32>()?;
     if let Some(label) = labels.iter().find(|&&label| label as usize >= n) {

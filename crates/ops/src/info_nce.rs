@@ -30,7 +30,7 @@ pub fn info_nce(
     let mut inputs = vec![z_video, z_speech, log_inv_temperature];
     inputs.extend(hard_speech);
     check_inputs(NAME, &inputs)?;
-    let h = hard_speech.map_or(Ok(0), |t| t.dim(1))?;
+    let h = hard_speech.and_then(|t| t.dims().get(1).copied()).unwrap_or(0);
     let fits = match *z_video.dims() {
         [b, d] if b * d > 0 => z_speech.dims() == [b, d] && hard_speech.is_none_or(|t| t.dims() == [b, h, d]),
         _ => false,

@@ -11,6 +11,9 @@ pub(crate) fn unset<T: Element>(len: usize) -> Vec<T> {
     unsafe {
         values.set_len(len);
     }
+    if cfg!(test) {
+        values.fill(T::from_f64(f64::NAN));
+    }
     values
 }
 

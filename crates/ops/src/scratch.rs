@@ -19,6 +19,10 @@ pub(crate) fn with<T: Element, R>(len: usize, f: impl FnOnce(&mut [T]) -> R) -> 
     if buffer.len() < words {
         buffer.resize(words, 0);
     }
+    if cfg!(test) {
+        // not a number, of either type
+        buffer.fill(!0);
+    }
     let skipped = buffer.as_ptr().align_offset(LINE);
     // SAFETY: the buffer has room for `len` numbers behind its first line boundary; `T` is f32 or f64, for which every
     // bit pattern is a value, and a line boundary is aligned for both; `buffer` is not touched while `f` runs.

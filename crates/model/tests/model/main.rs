@@ -8,4 +8,5 @@ mod faults;
 mod heads;
 mod sizes;
 mod support;
+mod threads;
 mod timm_file;

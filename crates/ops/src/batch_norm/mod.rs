@@ -89,6 +89,9 @@ impl BatchNorm2d {
                 bail!("{NAME}: input of shape {:?}, residual of shape {:?}", x.dims(), residual.dims());
             }
         }
+        if x.elem_count() == 0 {
+            bail!("{NAME}: an axis has length 0 (input {:?})", x.dims());
+        }
         if mode == Mode::Train && b * h * w < 2 {
             bail!("{NAME}: training needs more than one value to a channel, found shape {:?}", x.dims());
         }

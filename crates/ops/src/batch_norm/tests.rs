@@ -2,7 +2,9 @@ use candle_core::{DType, Device};
 
 use super::*;
 use crate::params::ParamStore;
-use crate::testing::{check_gradients, distance, message, random, to_vec, var};
+use crate::testing::{
+    check_gradients, check_instruction_sets, coarse, distance, message, random, to_vec, var,
+};
 
 fn layer(channels: usize) -> (ParamStore, BatchNorm2d) {
     let store = ParamStore::new(1, DType::F64, &Device::Cpu);
@@ -61,6 +63,81 @@ fn gradients_are_difference_quotients() {
             check_gradients(&vars, || bn.forward(&x, mode, Fuse { relu, residual: None }));
             let vars = [&x, &bn.weight, &bn.bias, &residual];
             check_gradients(&vars, || bn.forward(&x, mode, Fuse { relu, residual: Some(&residual) }));
+        }
+    }
+}
+
+/// Maps of several pieces, of channels that fill no register, of one pixel, and far from zero.
+#[test]
+fn f32_is_f64_with_every_instruction_set() {
+    // A sum in f32 runs over the rows of a piece, 410 at most for 40 channels: 2 sqrt(2 n) u = 3.4e-6 of its magnitudes,
+    // and inputs around 2 lose two bits.
+    const TOLERANCE: f64 = 2e-5;
+    for dims in [[2, 57, 73, 40], [3, 14, 18, 1024], [5, 1, 1, 3], [1, 1, 2, 17], [1, 40, 31, 33]] {
+        for (mode, relu, with_residual) in [
+            (Mode::Train, false, false),
+            (Mode::Train, true, false),
+            (Mode::Train, true, true),
+            (Mode::Eval, true, true),
+            (Mode::Eval, false, true),
+        ] {
+            check_instruction_sets(TOLERANCE, |dtype| {
+                let store = ParamStore::new(1, dtype, &Device::Cpu);
+                let bn = BatchNorm2d::new(&store.scope(), dims[3], 1e-3)?;
+                let of_type = |t: Tensor| Var::from_tensor(&t.to_dtype(dtype)?);
+                bn.weight.set(of_type((coarse(11, dims[3]) + 1.5)?)?.as_tensor())?;
+                bn.bias.set(of_type(coarse(12, dims[3]))?.as_tensor())?;
+                bn.running_mean.set(of_type((coarse(13, dims[3]) + 2.0)?)?.as_tensor())?;
+                let x = of_type((coarse(1, &dims[..]) + 2.0)?)?;
+                let residual = of_type(coarse(2, &dims[..]))?;
+                let fuse = Fuse { relu, residual: with_residual.then_some(residual.as_tensor()) };
+                let y = bn.forward(&x, mode, fuse)?;
+                let mut leaves = vec![x.clone(), bn.weight.clone(), bn.bias.clone()];
+                leaves.extend(with_residual.then(|| residual.clone()));
+                Ok((y, leaves))
+            });
+        }
+    }
+}
+
+/// The definition once more where a map is summed in pieces.
+#[test]
+fn large_maps_are_normalised_by_all_of_their_pixels() {
+    let x = ((random(1, (3, 61, 47, 19)) * 3.0).unwrap() + 50.0).unwrap();
+    let (_store, bn) = layer(19);
+    let expected = slow(&bn, &x, Mode::Train, Fuse::RELU);
+    assert!(distance(&bn.forward(&x, Mode::Train, Fuse::RELU).unwrap(), &expected) < 1e-12);
+    // its gradients too: candle's, since a difference quotient of a sum of so many drowns in rounding
+    let (x, residual) = (var(1, (3, 61, 47, 19)), var(2, (3, 61, 47, 19)));
+    for (mode, relu) in [(Mode::Train, true), (Mode::Train, false), (Mode::Eval, true)] {
+        let (_store, bn) = layer(19);
+        let fuse = Fuse { relu, residual: Some(&residual) };
+        let gradients = |y: Tensor| {
+            let grads = autograd::backward(&(y * random(9, x.shape())).unwrap().sum_all().unwrap()).unwrap();
+            [&x, &bn.weight, &bn.bias, &residual].map(|var| grads.get(var).unwrap().clone())
+        };
+        let expected = gradients(slow(&bn, &x, mode, fuse));
+        let found = gradients(bn.forward(&x, mode, fuse).unwrap());
+        for (i, (found, expected)) in found.iter().zip(&expected).enumerate() {
+            let apart = distance(found, expected);
+            assert!(apart < 1e-12, "{mode:?}, ReLU {relu}: gradient {i} is {apart:e} apart");
+        }
+    }
+}
+
+/// What training must not hide: PyTorch's ReLU passes it on as well.
+#[test]
+fn what_is_not_a_number_stays_so() {
+    for mode in [Mode::Train, Mode::Eval] {
+        for residual in [false, true] {
+            let (_store, bn) = layer(3);
+            let x = random(1, (1, 2, 3, 3));
+            let mut values = to_vec(&x);
+            values[4] = f64::NAN;
+            let broken = Tensor::from_vec(values, x.shape(), x.device()).unwrap();
+            let (x, residual) = if residual { (x, Some(&broken)) } else { (broken, None) };
+            let y = to_vec(&bn.forward(&x, mode, Fuse { relu: true, residual }).unwrap());
+            assert!(y[4].is_nan() && !y[3].is_nan(), "{mode:?}: {y:?}");
         }
     }
 }

@@ -21,6 +21,9 @@ pub use folded::conv2d_norm;
 
 const NAME: &str = "conv2d";
 
+/// Largest stride, padding and dilation: far from what a size in memory can overflow with.
+const FARTHEST: usize = 1 << 20;
+
 /// How a kernel moves over the image; the same along height and width.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv2dSpec {
@@ -66,6 +69,9 @@ impl Dims {
         let Conv2dSpec { stride, padding, dilation, groups } = spec;
         if stride == 0 || dilation == 0 || groups == 0 {
             return fail("stride, dilation and groups have to be at least 1".into());
+        }
+        if stride.max(padding).max(dilation) > FARTHEST {
+            return fail(format!("stride, padding and dilation have to be at most {FARTHEST}"));
         }
         if c % groups != 0 || o % groups != 0 || cg * groups != c {
             return fail(format!("{c} input and {o} output channels do not fit a weight of {cg} channels"));

@@ -12,6 +12,8 @@ use crate::simd::{Kernel, Lanes};
 
 /// Tasks that the work is cut into where the batch allows; fixed, so that sums do not depend on the number of threads.
 const TASKS: usize = 32;
+/// Lanes of the widest registers: the batch is cut as they need it, so that sums do not depend on the instruction set.
+const WIDEST: usize = 16;
 
 /// The gradient in the parameter's layout, from that of the output, `grad` `[B, OH, OW, O]`, and the input `x`.
 ///
@@ -19,7 +21,7 @@ const TASKS: usize = 32;
 pub(super) fn weight_gradient<T: Element>(grad: &[T], x: &[T], plan: &Plan) -> Vec<T> {
     let lanes = T::lanes();
     let blocks = plan.blocks(lanes, 1);
-    let parts = TASKS.div_ceil(blocks.len()).min(plan.b);
+    let parts = TASKS.div_ceil(plan.output.c.div_ceil(WIDEST)).min(plan.b);
     let images = plan.b.div_ceil(parts);
     let parts = plan.b.div_ceil(images);
     let part = |at: usize| {

@@ -64,9 +64,9 @@ template <int N, typename A> __device__ __forceinline__ void gather(A (&to)[N], 
 
 __device__ __forceinline__ float fused(float a, float b, float c) { return fmaf(a, b, c); }
 __device__ __forceinline__ double fused(double a, double b, double c) { return fma(a, b, c); }
-// NaN goes to zero, as f32::max in Rust has it.
-__device__ __forceinline__ float larger(float a, float b) { return fmaxf(a, b); }
-__device__ __forceinline__ double larger(double a, double b) { return fmax(a, b); }
+// NaN in `a` stays, as Element::max in Rust has it.
+__device__ __forceinline__ float larger(float a, float b) { return b > a ? b : a; }
+__device__ __forceinline__ double larger(double a, double b) { return b > a ? b : a; }
 __device__ __forceinline__ float root(float x) { return sqrtf(x); }
 __device__ __forceinline__ double root(double x) { return sqrt(x); }
 // expf and logf are within 2 and 1 units in the last place; the fast __expf is not used, because losses are compared

@@ -20,7 +20,7 @@ pub fn se_scale_add_relu(x: &Tensor, gate: &Tensor, residual: &Tensor) -> Result
     let (&[b, h, w, c], &[gb, gc]) = (x.dims(), gate.dims()) else {
         bail!("{NAME}: expected [B, H, W, C] and a gate [B, C], found {:?} and {:?}", x.dims(), gate.dims());
     };
-    if (gb, gc) != (b, c) || residual.dims() != x.dims() {
+    if (gb, gc) != (b, c) || residual.dims() != x.dims() || x.elem_count() == 0 {
         bail!("{NAME}: input {:?}, gate {:?}, residual {:?}", x.dims(), gate.dims(), residual.dims());
     }
     by_dtype!(NAME, x, T => {

@@ -42,7 +42,7 @@ pub(crate) trait Lanes: Copy {
     unsafe fn mul_add(self, factor: Self, addend: Self) -> Self;
     /// `self + other`.
     unsafe fn add(self, other: Self) -> Self;
-    /// The larger number of each lane; `other` where `self` is not a number.
+    /// The larger number of each lane; `self` where it is not a number, so that a ReLU lets it through.
     unsafe fn max(self, other: Self) -> Self;
     /// Tells `permute` that lane i takes what lane `from(i)` held.
     unsafe fn index(from: impl Fn(usize) -> usize) -> Self::Index;

@@ -42,7 +42,7 @@ impl<T: Element, const N: usize> Lanes for Portable<T, N> {
 
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
-        Self(std::array::from_fn(|i| if self.0[i] > other.0[i] { self.0[i] } else { other.0[i] }))
+        Self(std::array::from_fn(|i| if other.0[i] > self.0[i] { other.0[i] } else { self.0[i] }))
     }
 
     #[inline(always)]

@@ -64,7 +64,7 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
-        unsafe { Self(_mm512_max_ps(self.0, other.0)) }
+        unsafe { Self(_mm512_max_ps(other.0, self.0)) }
     }
 
     #[inline(always)]
@@ -113,7 +113,7 @@ impl Lanes for Avx2 {
 
     #[inline(always)]
     unsafe fn max(self, other: Self) -> Self {
-        unsafe { Self(_mm256_max_ps(self.0, other.0)) }
+        unsafe { Self(_mm256_max_ps(other.0, self.0)) }
     }
 
     #[inline(always)]

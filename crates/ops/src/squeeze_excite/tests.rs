@@ -2,7 +2,9 @@ use candle_core::{DType, Device};
 
 use super::*;
 use crate::params::ParamStore;
-use crate::testing::{check_gradients, distance, message, random, to_vec, var};
+use crate::testing::{
+    check_gradients, check_instruction_sets, coarse, distance, message, random, to_vec, var,
+};
 use crate::{global_avg_pool, se_scale_add_relu};
 
 fn layers(channels: usize, hidden: usize) -> (ParamStore, BatchNorm2d, SqueezeExcite) {
@@ -62,9 +64,10 @@ fn gradients_are_difference_quotients() {
 #[test]
 fn gradients_are_those_of_the_single_operations() {
     for mode in [Mode::Train, Mode::Eval] {
+        // several pieces to an image
         let (store, bn, se) = layers(20, 8);
-        let (x, residual) = (var(1, (2, 5, 7, 20)), var(2, (2, 5, 7, 20)));
-        let weights = random(9, (2, 5, 7, 20));
+        let (x, residual) = (var(1, (2, 43, 47, 20)), var(2, (2, 43, 47, 20)));
+        let weights = random(9, x.shape());
         let gradients = |y: Tensor| crate::backward(&(y * &weights).unwrap().sum_all().unwrap()).unwrap();
         let found = gradients(se.forward(&bn, &x, &residual, mode).unwrap());
         let expected = gradients(slow(&se, &bn, &x, &residual, mode).unwrap());
@@ -73,6 +76,54 @@ fn gradients_are_those_of_the_single_operations() {
             let (found, expected) = (found.get(&var).expect("a gradient"), expected.get(&var).expect("one"));
             assert!(distance(found, expected) < 1e-11, "{name} {mode:?}");
             assert!(to_vec(found).iter().any(|g| *g != 0.0), "{name} {mode:?}");
+        }
+    }
+}
+
+#[test]
+fn f32_is_f64_with_every_instruction_set() {
+    // The gate goes through sums over pieces (2 sqrt(2 n) u, n at most 862 rows) and two layers of at most 1024 products.
+    const TOLERANCE: f64 = 5e-5;
+    for (dims, hidden) in [
+        ([2, 43, 47, 19], 8),
+        ([3, 14, 18, 1024], 64),
+        ([2, 1, 1, 5], 3),
+        ([1, 7, 9, 33], 16),
+        ([2, 28, 36, 256], 16),
+    ] {
+        for mode in [Mode::Train, Mode::Eval] {
+            check_instruction_sets(TOLERANCE, |dtype| {
+                let store = ParamStore::new(1, dtype, &Device::Cpu);
+                let bn = BatchNorm2d::new(&store.scope().pp("bn3"), dims[3], 1e-3)?;
+                let se = SqueezeExcite::new(&store.scope().pp("se"), dims[3], hidden)?;
+                for (seed, (name, var)) in store.params().into_iter().chain(store.buffers()).enumerate() {
+                    let start = if name.contains("var") || name == "bn3.weight" { 1.5 } else { 0.0 };
+                    let spread = if name.starts_with("se.fc") { 1.0 / 16.0 } else { 1.0 };
+                    let value = coarse(20 + seed as u64, var.shape()).affine(spread, start)?;
+                    var.set(&value.to_dtype(dtype)?)?;
+                }
+                let of_type = |t: Tensor| Var::from_tensor(&t.to_dtype(dtype)?);
+                let x = of_type((coarse(1, &dims[..]) + 1.0)?)?;
+                let residual = of_type(coarse(2, &dims[..]))?;
+                let y = se.forward(&bn, &x, &residual, mode)?;
+                let params = store.params().into_iter().map(|(_, var)| var);
+                Ok((y, [x, residual].into_iter().chain(params).collect()))
+            });
+        }
+    }
+}
+
+/// What training must not hide: PyTorch's ReLU passes it on as well.
+#[test]
+fn what_is_not_a_number_stays_so() {
+    for mode in [Mode::Train, Mode::Eval] {
+        let (_store, bn, se) = layers(3, 2);
+        let x = random(1, (1, 2, 3, 3));
+        let mut values = to_vec(&x);
+        values[4] = f64::NAN;
+        let broken = Tensor::from_vec(values, x.shape(), x.device()).unwrap();
+        for y in [se.forward(&bn, &broken, &x, mode), se.forward(&bn, &x, &broken, mode)] {
+            assert!(to_vec(&y.unwrap())[4].is_nan(), "{mode:?}");
         }
     }
 }
