@@ -106,42 +106,63 @@ unsafe fn tile<V: Lanes, const ROWS: usize, const IN_PLACE: bool>(
             b = b.add(width);
         }
         if rows == ROWS && cols == width {
-            for (i, [low, high]) in sums.into_iter().enumerate() {
-                let c = c.add(i * stride);
-                let (mut low, mut high) = (low, high);
-                if end.add {
-                    (low, high) = (low.add(V::load(c)), high.add(V::load(c.add(V::N))));
-                }
-                if let Some(finish) = &end.finish {
-                    let (scale, shift) = (finish.scale.as_ptr(), finish.shift.as_ptr());
-                    low = low.mul_add(V::load(scale), V::load(shift));
-                    high = high.mul_add(V::load(scale.add(V::N)), V::load(shift.add(V::N)));
-                    if finish.relu {
-                        let zero = V::splat(V::Elem::default());
-                        (low, high) = (low.max(zero), high.max(zero));
-                    }
-                }
-                low.store(c);
-                high.store(c.add(V::N));
+            for (i, sums) in sums.into_iter().enumerate() {
+                ended::<V>(sums, c.add(i * stride), end).store(c.add(i * stride));
             }
             return;
         }
-        // a tile that hangs over the edge
-        let mut row = [V::Elem::default(); 64];
-        for (i, [low, high]) in sums.into_iter().enumerate().take(rows) {
-            low.store(row.as_mut_ptr());
-            high.store(row.as_mut_ptr().add(V::N));
-            for (j, &value) in row[..cols].iter().enumerate() {
-                let c = c.add(i * stride + j);
-                let value = if end.add { *c + value } else { value };
-                *c = match &end.finish {
-                    None => value,
-                    Some(finish) => {
-                        let value = value * finish.scale[j] + finish.shift[j];
-                        if finish.relu && value < V::Elem::default() { V::Elem::default() } else { value }
-                    }
-                };
+        // A tile that hangs over the edge ends in the same way, by way of memory that is wide enough: which rows lie in
+        // such a tile depends on how the work is shared out, so not a bit may differ.
+        let mut edge = [[V::Elem::default(); 64]; 3];
+        let [row, scale, shift] = &mut edge;
+        let mut end = End { add: end.add, finish: end.finish };
+        if let Some(finish) = &mut end.finish {
+            scale[..cols].copy_from_slice(&finish.scale[..cols]);
+            shift[..cols].copy_from_slice(&finish.shift[..cols]);
+            (finish.scale, finish.shift) = (scale, shift);
+        }
+        for (i, sums) in sums.into_iter().enumerate().take(rows) {
+            let c = c.add(i * stride);
+            if end.add {
+                c.copy_to_nonoverlapping(row.as_mut_ptr(), cols);
+            }
+            ended::<V>(sums, row.as_ptr(), &end).store(row.as_mut_ptr());
+            c.copy_from_nonoverlapping(row.as_ptr(), cols);
+        }
+    }
+}
+
+/// Two registers side by side.
+struct Pair<V>(V, V);
+
+impl<V: Lanes> Pair<V> {
+    #[inline(always)]
+    unsafe fn store(self, to: *mut V::Elem) {
+        // SAFETY: the caller's pointer is good for two registers.
+        unsafe {
+            self.0.store(to);
+            self.1.store(to.add(V::N));
+        }
+    }
+}
+
+/// Sums as they go to memory where `c` was.
+#[inline(always)]
+unsafe fn ended<V: Lanes>([mut low, mut high]: [V; 2], c: *const V::Elem, end: &End<V::Elem>) -> Pair<V> {
+    // SAFETY: `c`, scale and shift are good for two registers, as the caller says.
+    unsafe {
+        if end.add {
+            (low, high) = (low.add(V::load(c)), high.add(V::load(c.add(V::N))));
+        }
+        if let Some(finish) = &end.finish {
+            let (scale, shift) = (finish.scale.as_ptr(), finish.shift.as_ptr());
+            low = low.mul_add(V::load(scale), V::load(shift));
+            high = high.mul_add(V::load(scale.add(V::N)), V::load(shift.add(V::N)));
+            if finish.relu {
+                let zero = V::splat(V::Elem::default());
+                (low, high) = (low.max(zero), high.max(zero));
             }
         }
+        Pair(low, high)
     }
 }
