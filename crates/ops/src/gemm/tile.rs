@@ -105,42 +105,40 @@ unsafe fn tile<V: Lanes, const ROWS: usize, const IN_PLACE: bool>(
             a = a.add(if IN_PLACE { 1 } else { step });
             b = b.add(width);
         }
-        if rows == ROWS && cols == width {
-            for (i, [low, high]) in sums.into_iter().enumerate() {
-                let c = c.add(i * stride);
-                let (mut low, mut high) = (low, high);
-                if end.add {
-                    (low, high) = (low.add(V::load(c)), high.add(V::load(c.add(V::N))));
-                }
-                if let Some(finish) = &end.finish {
-                    let (scale, shift) = (finish.scale.as_ptr(), finish.shift.as_ptr());
-                    low = low.mul_add(V::load(scale), V::load(shift));
-                    high = high.mul_add(V::load(scale.add(V::N)), V::load(shift.add(V::N)));
-                    if finish.relu {
-                        let zero = V::splat(V::Elem::default());
-                        (low, high) = (low.max(zero), high.max(zero));
-                    }
-                }
-                low.store(c);
-                high.store(c.add(V::N));
+        let whole = rows == ROWS && cols == width;
+        // A tile that hangs over the edge does the same steps beside its place: fused and plain products differ in the
+        // last bits, and where the edges are depends on threads and registers.
+        let (mut scales, mut shifts) = ([V::Elem::default(); 64], [V::Elem::default(); 64]);
+        let finish = end.finish.as_ref().map(|finish| {
+            if whole {
+                return (finish.scale.as_ptr(), finish.shift.as_ptr(), finish.relu);
             }
-            return;
-        }
-        // a tile that hangs over the edge
+            scales[..cols].copy_from_slice(&finish.scale[..cols]);
+            shifts[..cols].copy_from_slice(&finish.shift[..cols]);
+            (scales.as_ptr(), shifts.as_ptr(), finish.relu)
+        });
         let mut row = [V::Elem::default(); 64];
-        for (i, [low, high]) in sums.into_iter().enumerate().take(rows) {
-            low.store(row.as_mut_ptr());
-            high.store(row.as_mut_ptr().add(V::N));
-            for (j, &value) in row[..cols].iter().enumerate() {
-                let c = c.add(i * stride + j);
-                let value = if end.add { *c + value } else { value };
-                *c = match &end.finish {
-                    None => value,
-                    Some(finish) => {
-                        let value = value * finish.scale[j] + finish.shift[j];
-                        if finish.relu && value < V::Elem::default() { V::Elem::default() } else { value }
-                    }
-                };
+        for (i, [mut low, mut high]) in sums.into_iter().enumerate().take(rows) {
+            let place = c.add(i * stride);
+            let to = if whole { place } else { row.as_mut_ptr() };
+            if end.add {
+                if !whole {
+                    std::ptr::copy_nonoverlapping(place, to, cols);
+                }
+                (low, high) = (low.add(V::load(to)), high.add(V::load(to.add(V::N))));
+            }
+            if let Some((scale, shift, relu)) = finish {
+                low = low.mul_add(V::load(scale), V::load(shift));
+                high = high.mul_add(V::load(scale.add(V::N)), V::load(shift.add(V::N)));
+                if relu {
+                    let zero = V::splat(V::Elem::default());
+                    (low, high) = (low.max(zero), high.max(zero));
+                }
+            }
+            low.store(to);
+            high.store(to.add(V::N));
+            if !whole {
+                std::ptr::copy_nonoverlapping(to, place, cols);
             }
         }
     }
