@@ -64,6 +64,29 @@ fn convolutions() {
     }
 }
 
+/// In evaluation, with the normalisation applied to the sums in registers; shares end at other rows and columns with
+/// other numbers of threads.
+#[test]
+fn convolutions_with_a_norm() {
+    for (x, w, groups) in [
+        ([3, 28, 37, 64], [200, 64, 1, 1], 1),
+        ([3, 7, 9, 1024], [520, 1024, 1, 1], 1),
+        ([1, 7, 9, 512], [1023, 512, 1, 1], 1),
+        ([4, 28, 37, 128], [128, 4, 3, 3], 32),
+    ] {
+        check(&format!("{x:?} {w:?} with a norm"), || {
+            let store = ParamStore::new(1, DType::F32, &Device::Cpu);
+            let norm = BatchNorm2d::new(&store.scope(), w[0], 1e-5)?;
+            for (seed, (_, var)) in store.params().into_iter().chain(store.buffers()).enumerate() {
+                var.set(&(random(seed as u64, var.dims()).as_tensor() + 1.5)?)?;
+            }
+            let spec = Conv2dSpec { stride: 1, padding: 0, dilation: 1, groups };
+            let (x, w) = (random(1, &x), random(2, &w));
+            Ok(vec![no_grad(|| conv2d_norm(&x, &w, spec, &norm, Mode::Eval, true))?])
+        });
+    }
+}
+
 #[test]
 fn normalisations() {
     for dims in [[4, 28, 37, 64], [2, 56, 73, 19], [16, 7, 9, 1024]] {

@@ -18,7 +18,7 @@ const TO: &str = "SONOVOX_TEST_PARAMETERS";
 fn train() -> Result<BTreeMap<String, Tensor>> {
     let config = EncoderConfig::new(Preset::Small);
     let ((video, video_store), (speech, speech_store)) =
-        (fresh(&config, DType::F32), fresh(&config.clone().with_dilated(true), DType::F32));
+        (fresh(&config, DType::F32), fresh(&config.with_dilated(true), DType::F32));
     let store = ParamStore::new(2, DType::F32, &Device::Cpu);
     let (projection, width) = (ProjectionConfig::default(), config.features());
     let of_video = Projection::new(&projection, width, &store.scope().pp("video"))?;

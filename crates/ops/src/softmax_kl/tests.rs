@@ -23,6 +23,9 @@ fn the_value_is_the_definition_and_gradients_are_difference_quotients() {
     let found = to_vec(&softmax_kl(&z, &target).unwrap())[0];
     assert!((found - expected / 3.0).abs() < 1e-14);
     check_gradients(&[&z], || softmax_kl(&z, &target));
+    // a target whose sum is as far from 1 as it may be
+    let rounded = (target * 1.0009).unwrap();
+    check_gradients(&[&z], || softmax_kl(&z, &rounded));
 }
 
 #[test]

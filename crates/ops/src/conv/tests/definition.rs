@@ -34,7 +34,7 @@ impl Sums {
     ///
     /// Higham and Mary 2019: the error of a sum of n products with unit roundoff u stays below `lambda sqrt(n) u` times
     /// the sum of their magnitudes but for a probability of `2 exp(-lambda^2 / 2)`; plain Rust rounds products too, thus
-    /// 2 n. Signs are random here, and what is seen is below a quarter of this. One product that is left out of n shows:
+    /// 2 n. Signs are random here, so errors mostly cancel. One product that is left out of n shows:
     /// it is 1 / n of the magnitudes on average, more than this for n up to 20 000.
     pub(super) fn compare<T: Element>(&self, found: &Tensor, what: &str) {
         const LAMBDA: f64 = 2.0;
