@@ -1,6 +1,6 @@
 //! How precisely an encoder computes.
 
-use candle_core::{DType, Device, Result, bail};
+use candle_core::{Device, Result, bail};
 use serde::{Deserialize, Serialize};
 
 /// Number types of an encoder's maps and products. Parameters, statistics, sums, losses and the optimiser are f32 in
@@ -35,11 +35,6 @@ impl Precision {
     /// This precision where `device` has it, f32 elsewhere: a model that was trained on a card is also used without one.
     pub fn or_f32(self, device: &Device) -> Self {
         if self.check(device).is_ok() { self } else { Self::F32 }
-    }
-
-    /// The type of maps beside parameters of type `params` (f64 parameters, in gradient checks, have f64 maps).
-    pub fn maps(self, params: DType) -> DType {
-        if self == Self::Bf16 { DType::BF16 } else { params }
     }
 }
 
