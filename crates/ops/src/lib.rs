@@ -49,7 +49,7 @@ pub use cross_entropy::cross_entropy;
 pub use info_nce::info_nce;
 pub use memory::keep_freed_memory;
 pub use params::{Init, ParamStore, Scope};
-pub use place::{Place, describe_device};
+pub use place::{Place, describe_device, peak_device_bytes};
 pub use pool::{global_avg_pool, max_pool2d};
 pub use precision::Precision;
 pub use se::se_scale_add_relu;

@@ -86,6 +86,15 @@ pub fn describe_device(device: &Device) -> String {
     word(device)
 }
 
+/// The most memory that tensors on a card took at once since the process began, in bytes; none elsewhere.
+pub fn peak_device_bytes(device: &Device) -> Option<u64> {
+    match device {
+        #[cfg(feature = "cuda")]
+        Device::Cuda(card) => crate::cuda::device::peak_bytes(card),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

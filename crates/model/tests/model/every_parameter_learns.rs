@@ -1,13 +1,13 @@
 //! After one backward pass every parameter of every preset and head has a finite gradient that is not zero.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use sonovox_model::{
     EncoderConfig, Fusion, FusionConfig, GazeHead, GazeHeadConfig, ORDER_CLASSES, OrderHead, OrderHeadConfig,
     PlaneHead, PlaneHeadConfig, Preset, Projection, ProjectionConfig,
 };
 use sonovox_ops::{Mode, ParamStore, backward, cross_entropy, softmax_kl};
 
-use crate::support::{fill, fresh, values};
+use crate::support::{device, fill, fresh, values};
 
 fn assert_all_learn(loss: &Tensor, stores: &[&ParamStore], what: &str) {
     let grads = backward(loss).expect("a backward pass");
@@ -20,12 +20,12 @@ fn assert_all_learn(loss: &Tensor, stores: &[&ParamStore], what: &str) {
 }
 
 fn heads() -> ParamStore {
-    ParamStore::new(2, DType::F32, &Device::Cpu)
+    ParamStore::new(2, DType::F32, device())
 }
 
 fn labels(classes: usize, count: usize) -> Tensor {
     let labels: Vec<u32> = (0..count).map(|i| (i % classes) as u32).collect();
-    Tensor::new(labels, &Device::Cpu).expect("labels")
+    Tensor::new(labels, device()).expect("labels")
 }
 
 const PRESETS: [Preset; 4] = [Preset::Full, Preset::Half, Preset::Small, Preset::Tiny];
@@ -86,7 +86,7 @@ fn in_gaze_prediction() -> Result<()> {
         assert_eq!(logits.dims(), [2, 6 * 8]);
         // All of the gaze on one place.
         let places: Vec<f32> = (0..96).map(|i| if i % 48 == 13 { 1.0 } else { 0.0 }).collect();
-        let loss = softmax_kl(&logits, &Tensor::from_vec(places, (2, 48), &Device::Cpu)?)?;
+        let loss = softmax_kl(&logits, &Tensor::from_vec(places, (2, 48), device())?)?;
         assert_near_chance(&loss, 48);
         assert_all_learn(&loss, &[&encoder_store, &store], &format!("{preset:?}"));
     }

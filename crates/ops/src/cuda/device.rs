@@ -35,3 +35,16 @@ fn keep_memory(context: &CudaContext) -> std::result::Result<(), result::DriverE
         sys::cuMemPoolSetAttribute(pool, attribute, (&raw mut threshold).cast()).result()
     }
 }
+
+/// The most that the driver's pool had lent out at once; none where the driver does not tell.
+pub(crate) fn peak_bytes(device: &CudaDevice) -> Option<u64> {
+    let mut bytes = 0u64;
+    // SAFETY: as in `keep_memory`; the driver writes a 64-bit number.
+    #[allow(unsafe_code)]
+    let told = unsafe {
+        let pool = result::device::get_default_mem_pool(device.cuda_stream().context().cu_device()).ok()?;
+        let attribute = sys::CUmemPool_attribute_enum::CU_MEMPOOL_ATTR_USED_MEM_HIGH;
+        sys::cuMemPoolGetAttribute(pool, attribute, (&raw mut bytes).cast())
+    };
+    told.result().ok().map(|()| bytes)
+}

@@ -3,13 +3,26 @@
 pub mod fill;
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use candle_core::{DType, Device, Tensor};
 use sonovox_model::{EncoderConfig, Preset, SeResNext};
-use sonovox_ops::ParamStore;
+use sonovox_ops::{ParamStore, Place};
 
-pub fn golden_path(name: &str) -> std::path::PathBuf {
-    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+/// Where the networks under test compute: the CPU, or what SONOVOX_TEST_DEVICE says (`just test-cuda`).
+pub fn device() -> &'static Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    DEVICE.get_or_init(|| {
+        let word = std::env::var("SONOVOX_TEST_DEVICE").unwrap_or_else(|_| "cpu".into());
+        word.parse().and_then(Place::open).expect("the device of SONOVOX_TEST_DEVICE")
+    })
+}
+
+/// The golden files of this crate; a test program that was built elsewhere is told by CARGO_MANIFEST_DIR where it is.
+pub fn golden_path(name: &str) -> PathBuf {
+    let crate_dir = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
+    PathBuf::from(crate_dir).join("tests/golden").join(name)
 }
 
 pub fn golden(name: &str) -> HashMap<String, Tensor> {
@@ -48,7 +61,7 @@ pub fn filled(config: &EncoderConfig, dtype: DType) -> (SeResNext, ParamStore) {
 
 /// An encoder as training starts with it.
 pub fn fresh(config: &EncoderConfig, dtype: DType) -> (SeResNext, ParamStore) {
-    let store = ParamStore::new(1, dtype, &Device::Cpu);
+    let store = ParamStore::new(1, dtype, device());
     let encoder = SeResNext::new(config, &store.scope()).expect("an encoder");
     (encoder, store)
 }
