@@ -61,7 +61,7 @@ fn main() -> Result<()> {
     keep_freed_memory();
     let profile = Profile::default();
     let device = job.place.open()?;
-    let mut millis = measure(&job, &device, &profile)?;
+    let (mut millis, pipelined) = measure(&job, &device, &profile)?;
     if job.profile {
         profile.print(job.steps);
     }
@@ -73,9 +73,10 @@ fn main() -> Result<()> {
     let (best, median) = (millis[0], millis[millis.len() / 2]);
     let peak = peak_mib()?;
     let on_device = peak_device_bytes(&device).map_or("null".to_owned(), |b| (b >> 20).to_string());
+    let pipelined = pipelined.map_or("null".to_owned(), |ms| format!("{ms:.2}"));
     let device = describe_device(&device);
     println!(
-        r#"{{"system": "sonovox", "net": "{net}", "batch": {batch}, "height": {height}, "width": {width}, "threads": {threads}, "mode": "{mode}", "steps": {steps}, "best_ms": {best:.1}, "median_ms": {median:.1}, "peak_mib": {peak}, "device": "{device}", "precision": "{precision}", "device_peak_mib": {on_device}}}"#
+        r#"{{"system": "sonovox", "net": "{net}", "batch": {batch}, "height": {height}, "width": {width}, "threads": {threads}, "mode": "{mode}", "steps": {steps}, "best_ms": {best:.1}, "median_ms": {median:.1}, "peak_mib": {peak}, "device": "{device}", "precision": "{precision}", "device_peak_mib": {on_device}, "pipelined_ms": {pipelined}}}"#
     );
     Ok(())
 }
@@ -107,8 +108,8 @@ fn parse(mut args: Vec<String>) -> Result<Job> {
     Ok(Job { net, batch, height, width, threads, steps, mode, place, precision, profile })
 }
 
-/// Milliseconds of every step but the first ones.
-fn measure(job: &Job, device: &Device, profile: &Profile) -> Result<Vec<f64>> {
+/// Milliseconds of every step but the first ones; and on a card, of a step when the host may queue steps ahead.
+fn measure(job: &Job, device: &Device, profile: &Profile) -> Result<(Vec<f64>, Option<f64>)> {
     let preset = match job.net.as_str() {
         "full" => Preset::Full,
         "half" => Preset::Half,
@@ -121,6 +122,15 @@ fn measure(job: &Job, device: &Device, profile: &Profile) -> Result<Vec<f64>> {
     let x = x.to_device(device)?;
     let labels = Tensor::arange(0u32, job.batch as u32, device)?;
     let mut sgd = Sgd::new(store.params(), SgdConfig::default())?;
+    let mut one = || -> Result<()> {
+        if job.mode == "train" {
+            let pooled = encoder.forward(&x, Mode::Train)?.pooled;
+            let loss = cross_entropy(&pooled, &labels)?;
+            sgd.step(&backward(&loss)?, 1e-3, 1.0)
+        } else {
+            no_grad(|| encoder.forward(&x, Mode::Eval)).map(|_| ())
+        }
+    };
     let mut millis = Vec::with_capacity(job.steps);
     let warm = if device.is_cuda() { 3 } else { 1 };
     for step in 0..job.steps + warm {
@@ -130,19 +140,21 @@ fn measure(job: &Job, device: &Device, profile: &Profile) -> Result<Vec<f64>> {
         }
         device.synchronize()?;
         let start = Instant::now();
-        if job.mode == "train" {
-            let pooled = encoder.forward(&x, Mode::Train)?.pooled;
-            let loss = cross_entropy(&pooled, &labels)?;
-            sgd.step(&backward(&loss)?, 1e-3, 1.0)?;
-        } else {
-            no_grad(|| encoder.forward(&x, Mode::Eval))?;
-        }
+        one()?;
         device.synchronize()?;
         if step >= warm {
             millis.push(start.elapsed().as_secs_f64() * 1e3);
         }
     }
-    Ok(millis)
+    if !device.is_cuda() {
+        return Ok((millis, None));
+    }
+    let start = Instant::now();
+    for _ in 0..job.steps {
+        one()?;
+    }
+    device.synchronize()?;
+    Ok((millis, Some(start.elapsed().as_secs_f64() * 1e3 / job.steps as f64)))
 }
 
 /// Adds up the time inside of spans, by name and part. Spans are entered by the thread that starts an operation.
