@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use candle_core::{DType, Device, Tensor};
 use sonovox_model::{EncoderConfig, Preset, SeResNext};
-use sonovox_ops::{ParamStore, Place};
+use sonovox_ops::{ParamStore, Place, Precision};
 
 /// Where the networks under test compute: the CPU, or what SONOVOX_TEST_DEVICE says (`just test-cuda`).
 pub fn device() -> &'static Device {
@@ -59,9 +59,20 @@ pub fn filled(config: &EncoderConfig, dtype: DType) -> (SeResNext, ParamStore) {
     (encoder, store)
 }
 
+/// What the device can compute in.
+pub fn precisions() -> &'static [Precision] {
+    if device().is_cuda() { &[Precision::F32, Precision::Tf32, Precision::Bf16] } else { &[Precision::F32] }
+}
+
 /// An encoder as training starts with it.
 pub fn fresh(config: &EncoderConfig, dtype: DType) -> (SeResNext, ParamStore) {
-    let store = ParamStore::new(1, dtype, device());
+    fresh_in(config, dtype, Precision::F32)
+}
+
+/// The same in a precision; it starts from the same parameters.
+pub fn fresh_in(config: &EncoderConfig, dtype: DType, precision: Precision) -> (SeResNext, ParamStore) {
+    let store =
+        ParamStore::new(1, dtype, device()).with_precision(precision).expect("a precision of the device");
     let encoder = SeResNext::new(config, &store.scope()).expect("an encoder");
     (encoder, store)
 }
