@@ -154,3 +154,43 @@ impl<T: MapElement> Backward for Saved<T> {
         Ok(all)
     }
 }
+
+/// The gate is candle's products, which compute on any device: its formulas are checked on the CPU.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{random, to_vec};
+
+    const STEP: f64 = 1e-6;
+
+    #[test]
+    fn gradients_of_the_gate_are_difference_quotients() {
+        let (b, c, hidden) = (3, 5, 4);
+        let starts = [
+            random(1, (b, c)),
+            random(2, (hidden, c, 1, 1)),
+            random(3, hidden),
+            random(4, (c, hidden, 1, 1)),
+            random(5, c),
+        ];
+        let weights = random(6, (b, c));
+        let gate = |[pooled, w1, b1, w2, b2]: [Tensor; 5]| Gate::new(pooled, [w1, b1, w2, b2]).unwrap();
+        let value = |from: [Tensor; 5]| -> f64 {
+            (gate(from).values * &weights).unwrap().sum_all().unwrap().to_scalar().unwrap()
+        };
+        let ([dw1, db1, dw2, db2], dpooled) = gate(starts.clone()).backward(&weights).unwrap();
+        for (at, found) in [dpooled, dw1, db1, dw2, db2].iter().enumerate() {
+            for (place, found) in to_vec(found).into_iter().enumerate() {
+                let shifted = |by: f64| {
+                    let mut from = starts.clone();
+                    let mut values = to_vec(&from[at]);
+                    values[place] += by;
+                    from[at] = Tensor::from_vec(values, from[at].shape(), &candle_core::Device::Cpu).unwrap();
+                    value(from)
+                };
+                let expected = (shifted(STEP) - shifted(-STEP)) / (2.0 * STEP);
+                assert!((found - expected).abs() < 1e-8, "input {at}, {place}: {found} for {expected}");
+            }
+        }
+    }
+}
