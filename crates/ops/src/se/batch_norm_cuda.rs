@@ -95,6 +95,9 @@ pub(crate) struct MaskedSums<A> {
     pub(crate) s1: CudaSlice<A>,
 }
 
+/// Those sums, and the gradient of the gate `[B, C]`.
+type WithGate<A> = (MaskedSums<A>, CudaSlice<A>);
+
 /// The first half of backward: sums, and the gradient of the gate `[B, C]` from that of the output, `dout`, to be sent
 /// through the excitation and back to `pooled`.
 pub(crate) fn gate_backward<T: MapElement>(
@@ -105,7 +108,7 @@ pub(crate) fn gate_backward<T: MapElement>(
     statistics: &Statistics<T::Acc>,
     bias: &CudaView<T::Acc>,
     dims: MapDims,
-) -> Result<(MaskedSums<T::Acc>, CudaSlice<T::Acc>)> {
+) -> Result<WithGate<T::Acc>> {
     let MapDims { images, rows, channels } = dims;
     let width = gpu.width(dims, &[dout, out, x]);
     let (config, splits) = geometry::sums(dims, width);
