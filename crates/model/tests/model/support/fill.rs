@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Tensor};
 
-use super::device;
+use super::device::device;
 
 const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
 

@@ -1,23 +1,15 @@
 //! Golden files, and encoders with the weights they were made with.
 
+pub mod device;
 pub mod fill;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::OnceLock;
 
 use candle_core::{DType, Device, Tensor};
+pub use device::device;
 use sonovox_model::{EncoderConfig, Preset, SeResNext};
-use sonovox_ops::{ParamStore, Place, Precision};
-
-/// Where the networks under test compute: the CPU, or what SONOVOX_TEST_DEVICE says (`just test-cuda`).
-pub fn device() -> &'static Device {
-    static DEVICE: OnceLock<Device> = OnceLock::new();
-    DEVICE.get_or_init(|| {
-        let word = std::env::var("SONOVOX_TEST_DEVICE").unwrap_or_else(|_| "cpu".into());
-        word.parse().and_then(Place::open).expect("the device of SONOVOX_TEST_DEVICE")
-    })
-}
+use sonovox_ops::{ParamStore, Precision};
 
 /// The golden files of this crate; a test program that was built elsewhere is told by CARGO_MANIFEST_DIR where it is.
 pub fn golden_path(name: &str) -> PathBuf {
