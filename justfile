@@ -62,6 +62,14 @@ edges:
 test: edges
     cargo test --release --workspace
 
+# every operation and the encoders on a CUDA card; says so where there is none
+test-cuda *args:
+    scripts/test-cuda "$@"
+
+# what can be proved of the CUDA side without a card
+check-cuda:
+    scripts/check-cuda
+
 # all benchmarks, each against its named peer
 bench: bench-preprocess bench-train
 

@@ -3,18 +3,20 @@
 # made of pinned PyPI wheels (1.8 GB, once) under data/work/cuda. The result runs where a driver of CUDA 13.0 or newer
 # and the libraries that are printed at the end can be found.
 #
-#     scripts/build-cuda.sh [--home-only] [cargo arguments]
+#     scripts/build-cuda.sh [--home-only | --node] [cargo arguments]
 #
-# --home-only stops when CUDA_HOME is there. CUDA_COMPUTE_CAP chooses the card for candle's own kernels (90: H100 and
+# --home-only stops when CUDA_HOME is there. --node also builds what a GPU node without cargo needs to test and to
+# measure (scripts/test-cuda FOLDER, scripts/bench-train-gpu --program FILE). CUDA_COMPUTE_CAP chooses the card for candle's own kernels (90: H100 and
 # H200); ours are compiled on the card.
 set -eu
 cd "$(dirname "$0")/.."
 
 home_only=false
-if [ "${1:-}" = --home-only ]; then
-    home_only=true
-    shift
-fi
+node=false
+case "${1:-}" in
+    --home-only) home_only=true && shift ;;
+    --node) node=true && shift ;;
+esac
 
 fail() {
     echo "build-cuda: $1" >&2
@@ -107,3 +109,30 @@ strip "$program"
 echo "build-cuda: $program, $(($(stat -c %s "$program") / 1000000)) MB, sm_$CUDA_COMPUTE_CAP"
 echo "build-cuda: it loads"
 readelf --dynamic "$program" | sed -n 's/.*NEEDED.*\[\(.*\)\]/    \1/p'
+if ! $node; then exit 0; fi
+
+folder=$target/node
+rm -rf "$folder"
+mkdir -p "$folder"
+CARGO_TARGET_DIR="$target" cargo build --release --package sonovox-model --features cuda --example train_step "$@" \
+    || fail "cargo build of train_step failed, see above"
+cp "$program" "$folder/sonovox"
+cp "$target/release/examples/train_step" "$folder/train_step"
+CARGO_TARGET_DIR="$target" cargo test --no-run --release --package sonovox-ops --package sonovox-model \
+    --features sonovox-ops/cuda,sonovox-model/cuda --tests --message-format json-render-diagnostics "$@" \
+    > "$target/tests.json" || fail "cargo test --no-run failed, see above"
+# test-CRATE-NAME, one to a test program
+python3 - "$target/tests.json" "$folder" << 'PYTHON'
+import json
+import shutil
+import sys
+
+for line in open(sys.argv[1]):
+    message = json.loads(line)
+    if message.get("executable") and message["profile"]["test"] and "example" not in message["target"]["kind"]:
+        crate = message["package_id"].rsplit("/", 1)[-1].split("#")[0]
+        shutil.copy(message["executable"], f"{sys.argv[2]}/test-{crate}-{message['target']['name']}")
+PYTHON
+strip "$folder"/*
+echo "build-cuda: for a GPU node, in $folder"
+ls -s --block-size=MB "$folder"

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as Group, Parser, Subcommand};
 use sonovox_artifact::OnExisting;
+use sonovox_ops::Place;
 
 /// Representations from narrated ultrasound scans: recordings to clips, clips to encoders, encoders to plane
 /// detectors and gaze predictors. Every stage reads the artifact of the one before and leaves its own.
@@ -109,6 +110,9 @@ pub struct Compute {
     /// Threads for arithmetic; all cores by default
     #[arg(long)]
     pub threads: Option<usize>,
+    /// The CPU, or a CUDA card by its number: cpu, cuda or cuda:N (a build with the feature `cuda`, docs/gpu.md)
+    #[arg(long, default_value = "cpu", value_name = "cpu|cuda[:N]")]
+    pub device: Place,
 }
 
 /// `sonovox pretrain`.

@@ -132,3 +132,36 @@ fn settings_are_refused_by_name() {
     let range = sonovox(&["pretrain", "--set", "pretrain.pairs.voiced_share=2"]).refused();
     assert!(range.contains("voiced_share") && range.contains('2'), "{range}");
 }
+
+#[test]
+fn devices_and_precisions_that_are_not_there_are_refused() {
+    let unknown = sonovox(&["pretrain", "--device", "gpu"]).refused();
+    assert!(unknown.contains("--device") && unknown.contains("cpu, cuda or cuda:N"), "{unknown}");
+    let folder = Folder::new();
+    let (study, clips) = (folder.study(&["a", "b"]), folder.path("clips"));
+    assert_eq!(sonovox(&["preprocess", &study.display().to_string(), "--out", &clips]).code, 0);
+    let out = folder.path("out");
+    let stages: [&[&str]; 3] = [
+        &["pretrain"],
+        &["finetune-planes", "--encoder", "random"],
+        &["finetune-gaze", "--encoder", "random"],
+    ];
+    for stage in stages {
+        let call = [stage, &["--clips", &clips, "--out", &out]].concat();
+        for (section, precision) in [("pretrain", "bf16"), ("planes", "tf32"), ("gaze", "bf16")] {
+            if stage[0].ends_with(section) {
+                let set = format!("{section}.run.precision={precision}");
+                let said = sonovox(&[&call[..], &["--set", &set]].concat()).refused();
+                let expected = format!("precision {precision} needs a CUDA device");
+                assert!(said.contains(&expected) && said.contains("run.precision"), "{said}");
+            }
+        }
+        if cfg!(not(feature = "cuda")) {
+            let said = sonovox(&[&call[..], &["--device", "cuda:1"]].concat()).refused();
+            assert!(said.contains("device cuda:1") && said.contains("--features cuda"), "{said}");
+        }
+    }
+    let eval = sonovox(&["eval-planes", "--device", "cuda:x"]).refused();
+    assert!(eval.contains("cuda:x"), "{eval}");
+    assert!(!folder.has("out") && !folder.has("out.partial"));
+}

@@ -7,7 +7,7 @@ use std::time::Instant;
 use candle_core::Device;
 use serde::Serialize;
 use sonovox_artifact::{ArtifactWriter, RunFacts};
-use sonovox_ops::ParamStore;
+use sonovox_ops::{ParamStore, describe_device};
 use sonovox_train::{Best, Keep, Monitor, Outcome, RunConfig, Task};
 
 use crate::DownstreamError;
@@ -74,7 +74,7 @@ pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Down
 /// The circumstances of a run that began at `started`.
 pub(crate) fn run_facts(device: &Device, started: Instant) -> RunFacts {
     RunFacts {
-        device: format!("{:?}", device.location()).to_lowercase(),
+        device: describe_device(device),
         threads: rayon::current_num_threads() as u64,
         wall_secs: started.elapsed().as_secs_f64(),
     }

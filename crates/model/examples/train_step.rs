@@ -1,14 +1,19 @@
 //! Time and memory of one training step (or one evaluation pass) of an encoder; the PyTorch side of the comparison is
-//! scripts/peers/train_step_torch.py, with the same arguments and the same line of JSON on standard output.
+//! scripts/peers/train_step_torch.py on the CPU and scripts/peers/train_step_torch_cuda.py on a card, with the same
+//! arguments and the same line of JSON on standard output.
 //!
 //!     cargo run --release -p sonovox-model --example train_step -- NET BATCH HEIGHT WIDTH THREADS STEPS MODE
 //!     cargo run --release -p sonovox-model --example train_step -- half 4 224 288 2 10 train
+//!
+//! Device (cpu, cuda, cuda:N) and precision (f32, tf32, bf16) may follow, as in `... train cuda bf16`, in a build with
+//! the feature `cuda`. On a card every step is timed from an idle card to an idle card.
 //!
 //! With a word more, `profile`, every operation's share of a step follows on standard error: milliseconds and calls by
 //! operation and part, from the `tracing` spans of `sonovox-ops`.
 //!
 //! A training step is forward, cross-entropy of the pooled features, backward, and SGD with momentum and weight decay.
-//! The first step is left out: it pays for first use of memory.
+//! The first step is left out: it pays for first use of memory. On a card the first three are, and the first also for
+//! compiling kernels.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,7 +25,10 @@ use std::time::{Duration, Instant};
 use candle_core::{DType, Device, Result, Tensor, bail};
 use sonovox_model::{EncoderConfig, Preset, SeResNext};
 use sonovox_ops::optim::{Optimizer, Sgd, SgdConfig};
-use sonovox_ops::{Mode, ParamStore, backward, cross_entropy, keep_freed_memory, no_grad};
+use sonovox_ops::{
+    Mode, ParamStore, Place, Precision, backward, cross_entropy, describe_device, keep_freed_memory, no_grad,
+    peak_device_bytes, slow_convolutions,
+};
 use tracing::field::{Field, Visit};
 use tracing::span;
 
@@ -35,6 +43,8 @@ struct Job {
     threads: String,
     steps: usize,
     mode: String,
+    place: Place,
+    precision: Precision,
     profile: bool,
 }
 
@@ -50,25 +60,41 @@ fn main() -> Result<()> {
     }
     keep_freed_memory();
     let profile = Profile::default();
-    let mut millis = measure(&job, &profile)?;
+    let device = job.place.open()?;
+    let (mut millis, pipelined) = measure(&job, &device, &profile)?;
     if job.profile {
         profile.print(job.steps);
     }
     millis.sort_by(f64::total_cmp);
-    let Job { net, batch, height, width, threads, steps, mode, .. } = job;
+    for note in slow_convolutions() {
+        eprintln!("computed by a slow kernel: {note}");
+    }
+    let Job { net, batch, height, width, threads, steps, mode, precision, .. } = job;
     let (best, median) = (millis[0], millis[millis.len() / 2]);
     let peak = peak_mib()?;
+    let on_device = peak_device_bytes(&device).map_or("null".to_owned(), |b| (b >> 20).to_string());
+    let pipelined = pipelined.map_or("null".to_owned(), |ms| format!("{ms:.2}"));
+    let device = describe_device(&device);
     println!(
-        r#"{{"system": "sonovox", "net": "{net}", "batch": {batch}, "height": {height}, "width": {width}, "threads": {threads}, "mode": "{mode}", "steps": {steps}, "best_ms": {best:.1}, "median_ms": {median:.1}, "peak_mib": {peak}}}"#
+        r#"{{"system": "sonovox", "net": "{net}", "batch": {batch}, "height": {height}, "width": {width}, "threads": {threads}, "mode": "{mode}", "steps": {steps}, "best_ms": {best:.1}, "median_ms": {median:.1}, "peak_mib": {peak}, "device": "{device}", "precision": "{precision}", "device_peak_mib": {on_device}, "pipelined_ms": {pipelined}}}"#
     );
     Ok(())
 }
 
+const USAGE: &str =
+    "expected arguments: NET BATCH HEIGHT WIDTH THREADS STEPS train|eval [DEVICE [PRECISION]] [profile]";
+
 fn parse(mut args: Vec<String>) -> Result<Job> {
     let profile = args.last().is_some_and(|word| word == "profile");
     args.truncate(args.len() - usize::from(profile));
+    let mut more = args.split_off(args.len().min(7)).into_iter();
+    let place = more.next().map_or(Ok(Place::Cpu), |word| word.parse())?;
+    let precision = more.next().map_or(Ok(Precision::F32), |word| word.parse())?;
+    if let Some(word) = more.next() {
+        bail!("{USAGE}, found {word} after the precision");
+    }
     let Ok([net, batch, height, width, threads, steps, mode]) = <[String; 7]>::try_from(args) else {
-        bail!("expected arguments: NET BATCH HEIGHT WIDTH THREADS STEPS train|eval [profile]");
+        bail!("{USAGE}");
     };
     let number = |text: &str| match text.parse() {
         Ok(n) if n > 0 => Ok(n),
@@ -79,41 +105,56 @@ fn parse(mut args: Vec<String>) -> Result<Job> {
     }
     number(&threads)?;
     let [batch, height, width, steps] = [number(&batch)?, number(&height)?, number(&width)?, number(&steps)?];
-    Ok(Job { net, batch, height, width, threads, steps, mode, profile })
+    Ok(Job { net, batch, height, width, threads, steps, mode, place, precision, profile })
 }
 
-/// Milliseconds of every step but the first.
-fn measure(job: &Job, profile: &Profile) -> Result<Vec<f64>> {
+/// Milliseconds of every step but the first ones; and on a card, of a step when the host may queue steps ahead.
+fn measure(job: &Job, device: &Device, profile: &Profile) -> Result<(Vec<f64>, Option<f64>)> {
     let preset = match job.net.as_str() {
         "full" => Preset::Full,
         "half" => Preset::Half,
         "small" => Preset::Small,
         other => bail!("expected full, half or small, found {other}"),
     };
-    let store = ParamStore::new(1, DType::F32, &Device::Cpu);
+    let store = ParamStore::new(1, DType::F32, device).with_precision(job.precision)?;
     let encoder = SeResNext::new(&EncoderConfig::new(preset), &store.scope())?;
     let x = Tensor::randn(0f32, 1.0, (job.batch, 1, job.height, job.width), &Device::Cpu)?;
-    let labels = Tensor::arange(0u32, job.batch as u32, &Device::Cpu)?;
+    let x = x.to_device(device)?;
+    let labels = Tensor::arange(0u32, job.batch as u32, device)?;
     let mut sgd = Sgd::new(store.params(), SgdConfig::default())?;
-    let mut millis = Vec::with_capacity(job.steps);
-    for step in 0..=job.steps {
-        if step == 1 && job.profile {
-            let set = tracing::subscriber::set_global_default(profile.clone());
-            set.expect("the first subscriber");
-        }
-        let start = Instant::now();
+    let mut one = || -> Result<()> {
         if job.mode == "train" {
             let pooled = encoder.forward(&x, Mode::Train)?.pooled;
             let loss = cross_entropy(&pooled, &labels)?;
-            sgd.step(&backward(&loss)?, 1e-3, 1.0)?;
+            sgd.step(&backward(&loss)?, 1e-3, 1.0)
         } else {
-            no_grad(|| encoder.forward(&x, Mode::Eval))?;
+            no_grad(|| encoder.forward(&x, Mode::Eval)).map(|_| ())
         }
-        if step > 0 {
+    };
+    let mut millis = Vec::with_capacity(job.steps);
+    let warm = if device.is_cuda() { 3 } else { 1 };
+    for step in 0..job.steps + warm {
+        if step == warm && job.profile {
+            let set = tracing::subscriber::set_global_default(profile.clone());
+            set.expect("the first subscriber");
+        }
+        device.synchronize()?;
+        let start = Instant::now();
+        one()?;
+        device.synchronize()?;
+        if step >= warm {
             millis.push(start.elapsed().as_secs_f64() * 1e3);
         }
     }
-    Ok(millis)
+    if !device.is_cuda() {
+        return Ok((millis, None));
+    }
+    let start = Instant::now();
+    for _ in 0..job.steps {
+        one()?;
+    }
+    device.synchronize()?;
+    Ok((millis, Some(start.elapsed().as_secs_f64() * 1e3 / job.steps as f64)))
 }
 
 /// Adds up the time inside of spans, by name and part. Spans are entered by the thread that starts an operation.

@@ -4,7 +4,9 @@
 //! `Bottleneck` with `attn_layer="se"` (huggingface/pytorch-image-models, timm 1.0.31, `timm/models/resnet.py`).
 
 use candle_core::{Result, Tensor, Var};
-use sonovox_ops::{BatchNorm2d, Conv2dSpec, Init, Mode, Scope, SqueezeExcite, conv2d, conv2d_norm};
+use sonovox_ops::{
+    BatchNorm2d, Conv2dSpec, Init, Mode, Precision, Scope, SqueezeExcite, conv2d, conv2d_norm,
+};
 
 /// PyTorch's default, which timm keeps.
 pub(crate) const BATCH_NORM_EPS: f64 = 1e-5;
@@ -30,6 +32,7 @@ impl ConvNorm {
     ) -> Result<Self> {
         let shape = (outputs, inputs / spec.groups, kernel, kernel);
         let weight = conv.param("weight", shape, Init::KaimingNormalFanOut)?;
+        let spec = Conv2dSpec { tf32: conv.precision() == Precision::Tf32, ..spec };
         Ok(Self { weight, norm: BatchNorm2d::new(norm, outputs, BATCH_NORM_EPS)?, spec })
     }
 
@@ -88,7 +91,7 @@ impl Bottleneck {
             grouped: layer(
                 2,
                 (mid, mid, 3),
-                Conv2dSpec { stride, padding: dilation, dilation, groups: cardinality },
+                Conv2dSpec { stride, padding: dilation, dilation, groups: cardinality, ..plain },
             )?,
             widen: layer(3, (mid, out, 1), plain)?,
             gate: SqueezeExcite::new(&scope.pp("se"), out, squeezed(out))?,

@@ -2,8 +2,8 @@
 //!
 //! Weights and results are those of timm's ResNet (see `block.rs` for the sources).
 
-use candle_core::{Result, Tensor, bail};
-use sonovox_ops::{Conv2dSpec, Mode, Scope, global_avg_pool, max_pool2d};
+use candle_core::{DType, Result, Tensor, bail};
+use sonovox_ops::{Conv2dSpec, Mode, Precision, Scope, global_avg_pool, max_pool2d};
 
 use crate::block::{BlockShape, Bottleneck, ConvNorm};
 use crate::config::{EncoderConfig, StageShape, Walk};
@@ -11,20 +11,22 @@ use crate::config::{EncoderConfig, StageShape, Walk};
 /// An encoder of frames or of spectrograms.
 pub struct SeResNext {
     config: EncoderConfig,
+    precision: Precision,
     stem: ConvNorm,
     stages: [Vec<Bottleneck>; 4],
 }
 
 /// What an encoder sees in a batch of images.
 pub struct Features {
-    /// The stages' maps `[B, H, W, C]`, channels together, of [`EncoderConfig::channels`] and [`EncoderConfig::map_sizes`].
+    /// The stages' maps `[B, H, W, C]`, channels together, of [`EncoderConfig::channels`] and [`EncoderConfig::map_sizes`];
+    /// bf16 where the encoder computes in it.
     pub stages: [Tensor; 4],
-    /// Mean of the last map over height and width, `[B, C]`.
+    /// Mean of the last map over height and width, `[B, C]`, of the parameters' type in every precision.
     pub pooled: Tensor,
 }
 
 impl SeResNext {
-    /// Makes the encoder's parameters in `scope`. Convolutions start as timm's (Kaiming normal by fan-out); the last
+    /// Makes the encoder's parameters in `scope`; it computes in the scope's [`Precision`]. Convolutions start as timm's (Kaiming normal by fan-out); the last
     /// normalisation of a block starts at 1, not at timm's 0, so that every parameter learns from the first step.
     ///
     /// # Errors
@@ -44,7 +46,7 @@ impl SeResNext {
             stages[i] = stage(&scope, inputs, *shape, walk, net.cardinality)?;
             inputs = shape.out;
         }
-        Ok(Self { config: *config, stem, stages })
+        Ok(Self { config: *config, precision: scope.precision(), stem, stages })
     }
 
     /// What this encoder was made from.
@@ -73,6 +75,10 @@ impl SeResNext {
         let x = match channels {
             1 => x.reshape((batch, height, width, 1))?,
             _ => x.permute((0, 2, 3, 1))?.contiguous()?,
+        };
+        let x = match self.precision {
+            Precision::Bf16 => x.to_dtype(DType::BF16)?,
+            Precision::F32 | Precision::Tf32 => x,
         };
         let x = self.stem.forward(&x, mode, true)?;
         let x = max_pool2d(&x, 3, 2, 1)?;

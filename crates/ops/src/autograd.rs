@@ -13,7 +13,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, Weak};
 
 use candle_core::backprop::GradStore;
-use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Result, Shape, Tensor, TensorId, Var, bail};
+use candle_core::{
+    CpuStorage, CudaStorage, CustomOp1, DType, Device, DeviceLocation, Layout, Result, Shape, Storage,
+    Tensor, TensorId, Var, bail,
+};
 
 use tracing::trace_span;
 
@@ -21,6 +24,9 @@ use crate::element;
 
 /// The second half of an operation: from the gradient of its output to those of its inputs.
 pub(crate) trait Backward: Send {
+    /// Takes the forward result where backward needs it: it carries no graph and shares the result's memory.
+    fn keep_output(&mut self, _output: Tensor) {}
+
     /// One entry for each recorded input, `None` where `needs` is false or no gradient flows.
     ///
     /// `grad` has the output's shape. Returned tensors carry no graph and have their input's shape.
@@ -38,7 +44,7 @@ struct Node {
     id: OnceLock<TensorId>,
     tape: Mutex<Option<Tape>>,
     /// The forward result, on its way into candle's tensor.
-    result: Mutex<Option<(CpuStorage, Shape)>>,
+    result: Mutex<Option<(Storage, Shape)>>,
 }
 
 impl Drop for Node {
@@ -68,15 +74,31 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// A node as candle sees it.
 struct Link(Arc<Node>);
 
+impl Link {
+    fn result(&self) -> Result<(Storage, Shape)> {
+        match lock(&self.0.result).take() {
+            Some(result) => Ok(result),
+            None => bail!("{}: the result was already taken", self.0.name),
+        }
+    }
+}
+
 impl CustomOp1 for Link {
     fn name(&self) -> &'static str {
         self.0.name
     }
 
     fn cpu_fwd(&self, _: &CpuStorage, _: &Layout) -> Result<(CpuStorage, Shape)> {
-        match lock(&self.0.result).take() {
-            Some(result) => Ok(result),
-            None => bail!("{}: the result was already taken", self.0.name),
+        match self.result()? {
+            (Storage::Cpu(data), shape) => Ok((data, shape)),
+            _ => bail!("{}: the result is not on the CPU", self.0.name),
+        }
+    }
+
+    fn cuda_fwd(&self, _: &CudaStorage, _: &Layout) -> Result<(CudaStorage, Shape)> {
+        match self.result()? {
+            (Storage::Cuda(data), shape) => Ok((data, shape)),
+            _ => bail!("{}: the result is not on a CUDA device", self.0.name),
         }
     }
 
@@ -111,7 +133,7 @@ pub(crate) fn needs_grad(inputs: &[&Tensor]) -> bool {
 /// Makes the tensor of a forward result, with its node when `function` is given.
 pub(crate) fn output(
     name: &'static str,
-    data: CpuStorage,
+    data: Storage,
     shape: impl Into<Shape>,
     inputs: &[&Tensor],
     function: Option<Box<dyn Backward>>,
@@ -121,6 +143,7 @@ pub(crate) fn output(
         return Ok(element::tensor(data, shape));
     };
     let inputs = inputs.iter().map(|&t| t.clone()).collect();
+    let device = data.device();
     let node = Arc::new(Node {
         order: ORDER.fetch_add(1, Ordering::Relaxed),
         name,
@@ -128,12 +151,27 @@ pub(crate) fn output(
         tape: Mutex::new(Some(Tape { inputs, function })),
         result: Mutex::new(Some((data, shape))),
     });
-    // A variable, because candle only walks to results that depend on one.
-    let anchor = Var::zeros((), DType::U8, &Device::Cpu)?;
-    let tensor = anchor.apply_op1_arc(Arc::new(Box::new(Link(node.clone()))))?;
+    let tensor = anchor(&device)?.apply_op1_arc(Arc::new(Box::new(Link(node.clone()))))?;
+    if let Some(tape) = lock(&node.tape).as_mut() {
+        tape.function.keep_output(tensor.detach());
+    }
     lock(&NODES).insert(tensor.id(), Arc::downgrade(&node));
     node.id.set(tensor.id()).expect("a fresh node has no id");
     Ok(tensor)
+}
+
+/// What our results seem to be made of: a variable, because candle only walks to results that depend on one, on their
+/// device, because candle asks that device's side of a custom operation. One serves all, so that an operation on a card
+/// does not allocate another.
+fn anchor(device: &Device) -> Result<Var> {
+    static ANCHORS: LazyLock<Mutex<HashMap<DeviceLocation, Var>>> = LazyLock::new(Mutex::default);
+    let mut anchors = lock(&ANCHORS);
+    if let Some(anchor) = anchors.get(&device.location()) {
+        return Ok(anchor.clone());
+    }
+    let anchor = Var::zeros((), DType::U8, device)?;
+    anchors.insert(device.location(), anchor.clone());
+    Ok(anchor)
 }
 
 /// A gradient on its way to a node. `owned` tells that nobody else reads its memory.

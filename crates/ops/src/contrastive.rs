@@ -5,6 +5,9 @@
 //! The difference is positive only where the hard negative scores below the positive. It is evaluated as
 //! `sim(v, s) + log(1 - exp(-margin))` with `margin = sim(v, s) - sim(v, s')` clamped from below.
 
+#[cfg(feature = "cuda")]
+mod on_card;
+
 use candle_core::{Result, Tensor, bail};
 
 use crate::element::{Element, by_dtype, check_inputs, plain, values};
@@ -43,6 +46,10 @@ pub fn paper_contrastive(
     }
     if !(min_margin > 0.0 && min_margin.is_finite()) {
         bail!("{NAME}: expected a smallest margin above 0, found {min_margin}");
+    }
+    #[cfg(feature = "cuda")]
+    if z_video.device().is_cuda() {
+        return on_card::paper_contrastive(inputs, min_margin);
     }
     let d = z_video.dim(1)?;
     by_dtype!(NAME, z_video, T => {

@@ -1,8 +1,12 @@
 //! Cross-entropy between logits and class numbers.
 
+#[cfg(feature = "cuda")]
+mod on_card;
+
 use candle_core::{DType, Result, Tensor, bail};
 
 use crate::element::{Element, by_dtype, check_inputs, plain, values};
+use crate::place;
 use crate::scalar_loss::scalar_loss;
 use crate::softmax_kl::log_sum_exp;
 
@@ -24,13 +28,19 @@ pub fn cross_entropy(logits: &Tensor, labels: &Tensor) -> Result<Tensor> {
     if b != labelled || b * n == 0 {
         bail!("{NAME}: logits of shape {:?}, labels of shape {:?}", logits.dims(), labels.dims());
     }
-    if labels.dtype() != DType::U32 {
+    if labels.dtype() != DType::U32 || !labels.device().same_device(logits.device()) {
         bail!(
-            "{NAME}: expected labels of dtype u32, found {:?} of shape {:?} (logits {:?})",
+            "{NAME}: expected labels of dtype u32 beside the logits, found {:?} of shape {:?} on {} (logits {:?} on {})",
             labels.dtype(),
             labels.dims(),
-            logits.dims()
+            place::word(labels.device()),
+            logits.dims(),
+            place::word(logits.device())
         );
+    }
+    #[cfg(feature = "cuda")]
+    if logits.device().is_cuda() {
+        return on_card::cross_entropy(logits, labels);
     }
     let labels = labels.to_vec1::<u32>()?;
     if let Some(label) = labels.iter().find(|&&label| label as usize >= n) {

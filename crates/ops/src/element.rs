@@ -4,9 +4,10 @@ use std::marker::PhantomData;
 
 use candle_core::op::BackpropOp;
 use candle_core::{
-    CpuStorage, DType, Device, InplaceOp2, Layout, Result, Shape, Storage, StorageRef, Tensor, WithDType,
-    bail,
+    CpuStorage, InplaceOp2, Layout, Result, Shape, Storage, StorageRef, Tensor, WithDType, bail,
 };
+
+pub(crate) use crate::inputs::check_inputs;
 
 use crate::simd::{self, Kernel, Lanes};
 
@@ -165,47 +166,24 @@ pub(crate) fn plain(tensor: &Tensor) -> Result<Tensor> {
     tensor.detach().contiguous()
 }
 
-/// A tensor without graph around CPU values.
-pub(crate) fn tensor(data: CpuStorage, shape: impl Into<Shape>) -> Tensor {
-    Tensor::from_storage(Storage::Cpu(data), shape, BackpropOp::none(), false)
+/// A tensor without graph around a result.
+pub(crate) fn tensor(data: Storage, shape: impl Into<Shape>) -> Tensor {
+    Tensor::from_storage(data, shape, BackpropOp::none(), false)
 }
 
 /// A vector as candle keeps it.
-pub(crate) fn storage<T: Element>(data: Vec<T>) -> CpuStorage {
-    T::to_cpu_storage_owned(data)
+pub(crate) fn storage<T: Element>(data: Vec<T>) -> Storage {
+    Storage::Cpu(T::to_cpu_storage_owned(data))
 }
 
 /// A tensor without graph from a vector.
 pub(crate) fn from_vec<T: Element>(data: Vec<T>, shape: impl Into<Shape>) -> Tensor {
-    tensor(T::to_cpu_storage_owned(data), shape)
+    tensor(storage(data), shape)
 }
 
 /// A scalar tensor.
-pub(crate) fn scalar<T: Element>(value: T) -> CpuStorage {
-    T::to_cpu_storage_owned(vec![value])
-}
-
-/// Stops on tensors the kernels cannot work on, naming the operation and what was found.
-pub(crate) fn check_inputs(name: &str, tensors: &[&Tensor]) -> Result<()> {
-    let first = tensors[0];
-    for t in tensors {
-        if !matches!(t.device(), Device::Cpu) {
-            bail!("{name}: has no kernel for this device ({:?})", t.device().location());
-        }
-        if !matches!(t.dtype(), DType::F32 | DType::F64) {
-            bail!("{name}: expected dtype f32 or f64, found {:?} of shape {:?}", t.dtype(), t.dims());
-        }
-        if t.dtype() != first.dtype() {
-            bail!(
-                "{name}: expected one dtype, found {:?} of shape {:?} and {:?} of shape {:?}",
-                first.dtype(),
-                first.dims(),
-                t.dtype(),
-                t.dims()
-            );
-        }
-    }
-    Ok(())
+pub(crate) fn scalar<T: Element>(value: T) -> Storage {
+    storage(vec![value])
 }
 
 struct AddInPlace;
@@ -226,6 +204,17 @@ impl InplaceOp2 for AddInPlace {
             _ => bail!("add-in-place: expected two tensors of f32 or f64"),
         }
         Ok(())
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        dst: &mut candle_core::CudaStorage,
+        dst_l: &Layout,
+        src: &candle_core::CudaStorage,
+        src_l: &Layout,
+    ) -> Result<()> {
+        crate::cuda::elementwise::add_storage(dst, dst_l, src, src_l)
     }
 }
 

@@ -1,6 +1,9 @@
 //! InfoNCE between two views with a learned temperature (van den Oord et al. 2018; the symmetric form of Radford et
 //! al. 2021), with hard negatives as extra columns of the logits.
 
+#[cfg(feature = "cuda")]
+mod on_card;
+
 use candle_core::{Result, Tensor, bail};
 
 use crate::element::{Element, by_dtype, check_inputs, plain, values};
@@ -48,6 +51,10 @@ pub fn info_nce(
         bail!("{NAME}: expected a temperature of one element, found shape {:?}", log_inv_temperature.dims());
     }
     let (b, d) = z_video.dims2()?;
+    #[cfg(feature = "cuda")]
+    if z_video.device().is_cuda() {
+        return on_card::info_nce(&inputs, (b, d, h));
+    }
     by_dtype!(NAME, z_video, T => {
         let plain = inputs.iter().map(|t| plain(t)).collect::<Result<Vec<_>>>()?;
         let inverse_temperature = values::<T>(NAME, &plain[2])?[0].exp();

@@ -1,5 +1,8 @@
 //! Kullback-Leibler divergence from a target distribution to the softmax of logits, for saliency maps.
 
+#[cfg(feature = "cuda")]
+mod on_card;
+
 use candle_core::{Result, Tensor, bail};
 
 use crate::element::{Element, by_dtype, check_inputs, plain, values};
@@ -23,6 +26,10 @@ pub fn softmax_kl(logits: &Tensor, target: &Tensor) -> Result<Tensor> {
     };
     if target.dims() != logits.dims() || b * n == 0 {
         bail!("{NAME}: logits of shape {:?}, target of shape {:?}", logits.dims(), target.dims());
+    }
+    #[cfg(feature = "cuda")]
+    if logits.device().is_cuda() {
+        return on_card::softmax_kl(logits, target);
     }
     by_dtype!(NAME, logits, T => {
         let (lp, tp) = (plain(logits)?, plain(target)?);

@@ -1,10 +1,13 @@
 //! Every operation and optimiser against PyTorch in f64: golden/ops.py makes golden/ops.safetensors and says how.
 
+#[path = "../../model/tests/model/support/device.rs"]
+mod device;
 #[path = "../../model/tests/model/support/fill.rs"]
 #[allow(dead_code)] // what networks need
 mod fill;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
+use device::device;
 use sonovox_ops::optim::{AdamW, AdamWConfig, DecayOn, Optimizer, Sgd, SgdConfig, clip_scale, global_norm};
 use sonovox_ops::{
     BatchNorm2d, Conv2dSpec, Fuse, Mode, ParamStore, backward, conv2d, cross_entropy, global_avg_pool,
@@ -45,14 +48,14 @@ fn result_and_gradients(y: &Tensor, leaves: &[&Var]) -> Result<Rows> {
 fn conv(n: &[usize]) -> Result<Rows> {
     let &[b, h, w, c, o, kh, kw, stride, padding, dilation, groups] = n else { unreachable!("{n:?}") };
     let (x, weight) = (leaf("x", &[b, h, w, c]), leaf("weight", &[o, c / groups, kh, kw]));
-    let y = conv2d(&x, &weight, Conv2dSpec { stride, padding, dilation, groups })?;
+    let y = conv2d(&x, &weight, Conv2dSpec { stride, padding, dilation, groups, ..Conv2dSpec::default() })?;
     result_and_gradients(&y, &[&x, &weight])
 }
 
 fn batch_norm(n: &[usize]) -> Result<Rows> {
     let &[train, relu, residual, b, h, w, c] = n else { unreachable!("{n:?}") };
     let mode = if train == 1 { Mode::Train } else { Mode::Eval };
-    let store = ParamStore::new(0, DType::F64, &Device::Cpu);
+    let store = ParamStore::new(0, DType::F64, device());
     let layer = BatchNorm2d::new(&store.scope(), c, 1e-3)?;
     let given = |name: &str, spread, center| uniform(name, &[c]).affine(spread, center);
     let start =
@@ -100,14 +103,14 @@ fn classes(n: &[usize]) -> Result<Rows> {
     let z = leaf("logits", n);
     let labels: Vec<u32> =
         fill::indices("labels", n[0], n[1]).into_iter().map(|label| label as u32).collect();
-    let labels = Tensor::new(labels, &Device::Cpu)?;
+    let labels = Tensor::new(labels, device())?;
     result_and_gradients(&cross_entropy(&(z.as_tensor() * 8.0)?, &labels)?, &[&z])
 }
 
 fn contrast(n: &[usize]) -> Result<Rows> {
     let &[b, d, h] = n else { unreachable!("{n:?}") };
     let (v, s) = (leaf("video", &[b, d]), leaf("speech", &[b, d]));
-    let scale = Var::new(2.5, &Device::Cpu)?;
+    let scale = Var::new(2.5, device())?;
     if h == 0 {
         return result_and_gradients(&info_nce(&v, &s, None, &scale)?, &[&v, &s, &scale]);
     }
@@ -133,7 +136,7 @@ fn optimizer(mut optimizer: Box<dyn Optimizer>, params: &[(String, Var)], clip: 
     let clip = clip[0] as f64 / 10.0;
     let mut norms = Vec::new();
     for _ in 0..3 {
-        let mut loss = Tensor::zeros((), DType::F64, &Device::Cpu)?;
+        let mut loss = Tensor::zeros((), DType::F64, device())?;
         for (_, p) in params {
             loss = (loss + (p.sqr()? * p.as_tensor() * uniform("gradient", p.dims()))?.sum_all()?)?;
         }
@@ -160,7 +163,9 @@ fn adamw(tenths: &[usize]) -> Result<Rows> {
 
 /// Runs what is made by `run` for every golden entry of the operation.
 fn check(op: &str, count: usize, run: impl Fn(&[usize]) -> Result<Rows>) {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/ops.safetensors");
+    // a test program that was built elsewhere is told where this crate is
+    let crate_dir = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
+    let path = std::path::PathBuf::from(crate_dir).join("tests/golden/ops.safetensors");
     let golden = candle_core::safetensors::load(path, &Device::Cpu).expect("a golden file");
     let mut seen = 0;
     for (name, expected) in &golden {

@@ -40,7 +40,7 @@ fn conv2d_refuses() {
     let refused = Refusals("conv2d");
     let run = |x: &[usize], w: &[usize], stride, padding, dilation, groups, says: &[&str]| {
         let (xs, ws) = (format!("{x:?}"), format!("{w:?}"));
-        let spec = Conv2dSpec { stride, padding, dilation, groups };
+        let spec = Conv2dSpec { stride, padding, dilation, groups, ..Conv2dSpec::default() };
         let says: Vec<&str> = says.iter().copied().chain([xs.as_str(), ws.as_str()]).collect();
         refused.check(conv2d(&ones(x), &ones(w), spec), &says);
     };

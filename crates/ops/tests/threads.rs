@@ -56,7 +56,7 @@ fn convolutions() {
         // a product that is wider than high
         ([1, 7, 9, 512], [1024, 512, 1, 1], 1, 0, 1, 1),
     ] {
-        let spec = Conv2dSpec { stride, padding, dilation, groups };
+        let spec = Conv2dSpec { stride, padding, dilation, groups, ..Conv2dSpec::default() };
         check(&format!("{x:?} {w:?} {spec:?}"), || {
             let (x, w) = (random(1, &x), random(2, &w));
             all(&conv2d(&x, &w, spec)?, &[&x, &w])
@@ -183,7 +183,7 @@ impl Net {
 
     fn logits(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         let layer = |x: &Tensor, i: usize, stride, padding, groups| {
-            let spec = Conv2dSpec { stride, padding, dilation: 1, groups };
+            let spec = Conv2dSpec { stride, padding, dilation: 1, groups, ..Conv2dSpec::default() };
             conv2d_norm(x, &self.convs[i], spec, &self.norms[i], mode, true)
         };
         let x = max_pool2d(&layer(x, 0, 2, 3, 1)?, 3, 2, 1)?;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sonovox_model::{EncoderConfig, Preset};
+use sonovox_ops::Precision;
 use sonovox_train::{Keep, OptimizerConfig, RunConfig, Schedule};
 
 use crate::PretrainError;
@@ -103,6 +104,7 @@ impl Default for PretrainConfig {
                 schedule: Schedule::Cosine { warmup: 0.05, floor: 0.0 },
                 clip_norm: 5.0,
                 keep: Keep::Best,
+                precision: Precision::F32,
                 batches_ahead: 2,
                 log_every_steps: 10,
                 checkpoint_every_steps: 1000,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sonovox_artifact::clips::ClipsArtifact;
 use sonovox_artifact::{ArtifactWriter, Begin, Counts, OnExisting, RunFacts, Stage};
 use sonovox_model::EncoderConfig;
-use sonovox_ops::{Mode, ParamStore};
+use sonovox_ops::{Mode, ParamStore, describe_device};
 use sonovox_study::{Split, SplitConfig};
 use sonovox_train::{Best, Evaluation, Losses, Monitor, Outcome, Task, TrainError};
 
@@ -88,6 +88,7 @@ pub fn run(request: &Request<'_>, monitor: &mut dyn Monitor) -> Result<Summary, 
     let started = Instant::now();
     let config = request.config;
     config.validate()?;
+    config.run.precision.check(&request.device)?;
     let clips = ClipsArtifact::open(request.clips)?;
     let parts = Parts::new(&clips, request.split)?;
     let train = Side::open(&clips, &parts.train, config, request.seed)?;
@@ -102,7 +103,8 @@ pub fn run(request: &Request<'_>, monitor: &mut dyn Monitor) -> Result<Summary, 
     };
     let mut writer = ArtifactWriter::create(request.out, begin, request.existing)?;
     writer.exclude_from_hash("events.");
-    let store = ParamStore::new(request.seed, DType::F32, &request.device);
+    let store =
+        ParamStore::new(request.seed, DType::F32, &request.device).with_precision(config.run.precision)?;
     let (counts, library) = (train.counts.clone(), train.library.clone());
     let left_out = train.left_out();
     let mut task = Pretraining::new(config, &store, train, held_out, &request.device)?;
@@ -130,7 +132,7 @@ pub fn run(request: &Request<'_>, monitor: &mut dyn Monitor) -> Result<Summary, 
         ("voiced_intervals".to_owned(), counts.voiced),
     ];
     let run = RunFacts {
-        device: format!("{:?}", request.device.location()).to_lowercase(),
+        device: describe_device(&request.device),
         threads: rayon::current_num_threads() as u64,
         wall_secs: started.elapsed().as_secs_f64(),
     };

@@ -1,8 +1,8 @@
 //! Settings of a training run.
 
 use serde::{Deserialize, Serialize};
-use sonovox_ops::ParamStore;
 use sonovox_ops::optim::{AdamW, AdamWConfig, Optimizer, Sgd, SgdConfig};
+use sonovox_ops::{ParamStore, Precision};
 
 use crate::{Schedule, TrainError};
 
@@ -85,6 +85,9 @@ pub struct RunConfig {
     pub clip_norm: f64,
     /// Which weights are handed on.
     pub keep: Keep,
+    /// In what the encoder computes: f32, or tf32 or bf16 on a CUDA device.
+    #[serde(default)]
+    pub precision: Precision,
     /// Batches drawn ahead of training.
     #[serde(default = "default_ahead")]
     pub batches_ahead: usize,

@@ -68,6 +68,7 @@ fn config(optimizer: OptimizerConfig) -> RunConfig {
         schedule: Schedule::Cosine { warmup: 0.1, floor: 0.0 },
         clip_norm: 1.0,
         keep: Keep::Last,
+        precision: sonovox_ops::Precision::F32,
         batches_ahead: 2,
         log_every_steps: 3,
         checkpoint_every_steps: 4,

@@ -8,7 +8,7 @@ use candle_core::Device;
 use sonovox_downstream::{DownstreamError, EncoderChoice, EvalRequest, FinetuneRequest, Summary};
 use sonovox_train::Monitor;
 
-use super::{Ended, use_threads};
+use super::{Ended, set_up};
 use crate::args::{Common, Compute};
 use crate::interrupt;
 use crate::progress::TrainingProgress;
@@ -17,14 +17,20 @@ use crate::recipe::Recipe;
 /// A fine-tuning request with everything but its section, ready to borrow from.
 pub struct Tuning {
     encoder: EncoderChoice,
+    device: Device,
 }
 
 impl Tuning {
-    /// Sets up the threads and reads the encoder's word.
+    /// Sets up threads and device and reads the encoder's word.
     pub fn new(encoder: &str, compute: &Compute) -> Result<Self> {
-        use_threads(compute)?;
+        let device = set_up(compute)?;
         let Ok(encoder) = encoder.parse();
-        Ok(Self { encoder })
+        Ok(Self { encoder, device })
+    }
+
+    /// Where to compute.
+    pub fn device(&self) -> &Device {
+        &self.device
     }
 
     /// The request for the recipe's section `config`.
@@ -43,7 +49,7 @@ impl Tuning {
             config,
             split: &recipe.split,
             seed: recipe.seed,
-            device: Device::Cpu,
+            device: self.device.clone(),
             existing: common.existing(),
         }
     }
@@ -76,7 +82,8 @@ pub fn eval_request<'a>(
     out: &'a Path,
     common: &Common,
     allow_seen_subjects: bool,
+    device: Device,
 ) -> EvalRequest<'a> {
     let existing = common.existing();
-    EvalRequest { model, clips: Some(clips), out, allow_seen_subjects, device: Device::Cpu, existing }
+    EvalRequest { model, clips: Some(clips), out, allow_seen_subjects, device, existing }
 }

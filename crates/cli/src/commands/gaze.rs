@@ -6,7 +6,7 @@ use anyhow::Result;
 use sonovox_downstream::gaze;
 
 use super::downstream::{Tuning, eval_request, follow, show};
-use super::{Ended, use_threads};
+use super::{Ended, set_up};
 use crate::args::{EvalGaze, Finetune};
 use crate::recipe::Recipe;
 
@@ -26,17 +26,19 @@ pub fn finetune(args: &Finetune) -> Result<Ended> {
 pub fn eval(args: &EvalGaze) -> Result<Ended> {
     let recipe = Recipe::resolve(&args.common)?;
     let model = args.model.as_deref().unwrap_or(Path::new(MODEL));
-    if args.model.is_none() && !model.join("manifest.json").is_file() {
+    let device = if args.model.is_none() && !model.join("manifest.json").is_file() {
         println!("no gaze model given: fine-tuning one into {}", model.display());
         let tuning = Tuning::new(&args.encoder, &args.compute)?;
         let request = tuning.request(&args.clips, model, &recipe, &recipe.gaze, &args.common);
         if let Ended::Interrupted = follow("finetune-gaze", |monitor| gaze::finetune(&request, monitor))? {
             return Ok(Ended::Interrupted);
         }
+        tuning.device().clone()
     } else {
         println!("scoring the gaze model {}", model.display());
-        use_threads(&args.compute)?;
-    }
-    let request = eval_request(model, &args.clips, &args.out, &args.common, recipe.gaze.allow_seen_subjects);
+        set_up(&args.compute)?
+    };
+    let seen = recipe.gaze.allow_seen_subjects;
+    let request = eval_request(model, &args.clips, &args.out, &args.common, seen, device);
     Ok(show(&gaze::evaluate(&request)?))
 }

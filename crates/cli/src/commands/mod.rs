@@ -10,6 +10,7 @@ mod pretrain;
 mod simulate;
 
 use anyhow::{Context, Result};
+use candle_core::Device;
 use sonovox_artifact::ArtifactError;
 use sonovox_downstream::DownstreamError;
 #[cfg(feature = "media")]
@@ -42,6 +43,7 @@ pub fn call(command: Command) -> Result<Ended> {
         Command::EvalGaze(args) => gaze::eval(&args),
         Command::Recipe(common) => print_recipe(&common),
     };
+    warn_of_slow_convolutions();
     match ended {
         Err(error) if already_finished(&error) => {
             println!("{}", describe(&error));
@@ -102,10 +104,19 @@ fn train_fault(error: &anyhow::Error) -> Option<&TrainError> {
     }
 }
 
-/// Sets up the process before anything computes: its memory and its number of threads.
-fn use_threads(compute: &Compute) -> Result<()> {
+/// Sets up the process before anything computes, its memory and its number of threads, and opens the device.
+fn set_up(compute: &Compute) -> Result<Device> {
     sonovox_ops::keep_freed_memory();
-    let Some(threads) = compute.threads else { return Ok(()) };
-    anyhow::ensure!(threads >= 1, "--threads must be at least 1, found {threads}");
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("--threads")
+    if let Some(threads) = compute.threads {
+        anyhow::ensure!(threads >= 1, "--threads must be at least 1, found {threads}");
+        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("--threads")?;
+    }
+    Ok(compute.device.open()?)
+}
+
+/// Says which convolutions were slower on the card than they have to be.
+fn warn_of_slow_convolutions() {
+    for note in sonovox_ops::slow_convolutions() {
+        tracing::warn!("computed by a slow kernel: {note}");
+    }
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use sonovox_downstream::planes;
 
 use super::downstream::{Tuning, eval_request, follow, show};
-use super::{Ended, use_threads};
+use super::{Ended, set_up};
 use crate::args::{Eval, Finetune};
 use crate::recipe::Recipe;
 
@@ -22,8 +22,8 @@ pub fn finetune(args: &Finetune) -> Result<Ended> {
 /// Scores a plane detector.
 pub fn eval(args: &Eval) -> Result<Ended> {
     let recipe = Recipe::resolve(&args.common)?;
-    use_threads(&args.compute)?;
+    let device = set_up(&args.compute)?;
     let seen = recipe.planes.allow_seen_subjects;
-    let request = eval_request(&args.model, &args.clips, &args.out, &args.common, seen);
+    let request = eval_request(&args.model, &args.clips, &args.out, &args.common, seen, device);
     Ok(show(&planes::evaluate(&request)?))
 }

@@ -1,7 +1,6 @@
 //! `sonovox pretrain`.
 
 use anyhow::Result;
-use candle_core::Device;
 use sonovox_pretrain::{Request, Summary};
 
 use super::Ended;
@@ -13,14 +12,14 @@ use crate::recipe::Recipe;
 /// Clips to encoders.
 pub fn run(args: &Pretrain) -> Result<Ended> {
     let recipe = Recipe::resolve(&args.common)?;
-    super::use_threads(&args.compute)?;
+    let device = super::set_up(&args.compute)?;
     let request = Request {
         clips: &args.clips,
         out: &args.out,
         config: &recipe.pretrain,
         split: &recipe.split,
         seed: recipe.seed,
-        device: Device::Cpu,
+        device,
         existing: args.common.existing(),
     };
     let mut progress = TrainingProgress::new("pretrain", interrupt::flag()?);

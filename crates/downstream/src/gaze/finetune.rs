@@ -38,6 +38,7 @@ pub fn finetune(
     let started = Instant::now();
     let (config, device) = (request.config, &request.device);
     config.validate()?;
+    config.run.precision.check(device)?;
     let clips = Arc::new(Clips::open(request.clips)?);
     let encoder = EncoderSource::open(request.encoder, config.encoder, true)?;
     let parts = clips.parts(request.split)?;
@@ -55,7 +56,7 @@ pub fn finetune(
             .collect(),
     };
     let mut writer = ArtifactWriter::create(request.out, begin, request.existing)?;
-    let store = ParamStore::new(request.seed, DType::F32, device);
+    let store = ParamStore::new(request.seed, DType::F32, device).with_precision(config.run.precision)?;
     let network = Predictor::new(&encoder.origin.config, &config.head, &store)?;
     encoder.load_into(&store)?;
     let map = map_size(&encoder.origin.config, clips.size());

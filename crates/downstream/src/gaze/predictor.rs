@@ -71,7 +71,9 @@ pub(crate) struct SavedPredictor {
 impl SavedPredictor {
     pub fn open(path: &Path, device: &Device) -> Result<Self, DownstreamError> {
         let (artifact, details, config) = open_model::<PredictorDetails, GazeConfig>(path, Stage::Gaze)?;
-        let store = ParamStore::new(0, DType::F32, device);
+        // a model that was trained on a card can be used without one
+        let precision = config.run.precision.or_f32(device);
+        let store = ParamStore::new(0, DType::F32, device).with_precision(precision)?;
         let network = Predictor::new(&details.provenance.encoder.config, &config.head, &store)?;
         store.load_strict(artifact.file(WEIGHTS))?;
         let map = Size { height: details.map.0 as usize, width: details.map.1 as usize };

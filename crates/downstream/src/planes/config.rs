@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use sonovox_model::{PlaneHeadConfig, Preset};
+use sonovox_ops::Precision;
 use sonovox_train::{Keep, OptimizerConfig, RunConfig, Schedule};
 
 use super::augment::PlaneAugmentation;
@@ -48,6 +49,7 @@ impl Default for PlanesConfig {
                 schedule: Schedule::Step { epochs: vec![20, 35], factor: 0.1 },
                 clip_norm: 5.0,
                 keep: Keep::Best,
+                precision: Precision::F32,
                 batches_ahead: 2,
                 log_every_steps: 10,
                 checkpoint_every_steps: 1000,

@@ -66,7 +66,9 @@ pub(crate) struct SavedDetector {
 impl SavedDetector {
     pub fn open(path: &Path, device: &Device) -> Result<Self, DownstreamError> {
         let (artifact, details, config) = open_model::<DetectorDetails, PlanesConfig>(path, Stage::Planes)?;
-        let store = ParamStore::new(0, DType::F32, device);
+        // a model that was trained on a card can be used without one
+        let precision = config.run.precision.or_f32(device);
+        let store = ParamStore::new(0, DType::F32, device).with_precision(precision)?;
         let encoder = &details.provenance.encoder.config;
         let network = Detector::new(encoder, &config.head, details.planes.len(), &store)?;
         store.load_strict(artifact.file(WEIGHTS))?;

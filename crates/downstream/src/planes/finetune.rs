@@ -34,6 +34,7 @@ pub fn finetune(
     let started = Instant::now();
     let (config, device) = (request.config, &request.device);
     config.validate()?;
+    config.run.precision.check(device)?;
     let clips = Arc::new(Clips::open(request.clips)?);
     let encoder = EncoderSource::open(request.encoder, config.encoder, false)?;
     let parts = clips.parts(request.split)?;
@@ -53,7 +54,7 @@ pub fn finetune(
     };
     let mut writer = ArtifactWriter::create(request.out, begin, request.existing)?;
     let planes = clips.source.details.planes.clone();
-    let store = ParamStore::new(request.seed, DType::F32, device);
+    let store = ParamStore::new(request.seed, DType::F32, device).with_precision(config.run.precision)?;
     let network = Detector::new(&encoder.origin.config, &config.head, planes.len(), &store)?;
     encoder.load_into(&store)?;
     let (counts, train_support) = (frames.counts(), labelled::support(&frames.train, planes.len()));

@@ -3,7 +3,7 @@
 //! Hidden weights start normal with variance 2 / fan-in (He et al. 2015), because ReLU follows; the weights that give
 //! logits start small, so that a fresh head is undecided and its loss starts at the chance level.
 
-use candle_core::{Result, Tensor, Var, bail};
+use candle_core::{DType, Result, Tensor, Var, bail};
 use candle_transformers::models::with_tracing::Linear;
 use sonovox_ops::{BatchNorm2d, Conv2dSpec, Fuse, Init, Mode, Scope, conv2d};
 
@@ -56,6 +56,8 @@ impl ConvRelu {
     }
 
     pub fn forward(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
+        // an encoder of bf16 gives maps of bf16; heads compute in the type of their parameters
+        let x = if x.dtype() == DType::BF16 { &x.to_dtype(self.weight.dtype())? } else { x };
         let y = conv2d(x, &self.weight, self.spec)?;
         match &self.shift {
             Shift::Norm(norm) => norm.forward(&y, mode, Fuse::RELU),

@@ -1,13 +1,13 @@
 //! After one backward pass every parameter of every preset and head has a finite gradient that is not zero.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use sonovox_model::{
     EncoderConfig, Fusion, FusionConfig, GazeHead, GazeHeadConfig, ORDER_CLASSES, OrderHead, OrderHeadConfig,
     PlaneHead, PlaneHeadConfig, Preset, Projection, ProjectionConfig,
 };
-use sonovox_ops::{Mode, ParamStore, backward, cross_entropy, softmax_kl};
+use sonovox_ops::{Mode, ParamStore, Precision, backward, cross_entropy, softmax_kl};
 
-use crate::support::{fill, fresh, values};
+use crate::support::{device, fill, fresh_in, precisions, values};
 
 fn assert_all_learn(loss: &Tensor, stores: &[&ParamStore], what: &str) {
     let grads = backward(loss).expect("a backward pass");
@@ -20,12 +20,12 @@ fn assert_all_learn(loss: &Tensor, stores: &[&ParamStore], what: &str) {
 }
 
 fn heads() -> ParamStore {
-    ParamStore::new(2, DType::F32, &Device::Cpu)
+    ParamStore::new(2, DType::F32, device())
 }
 
 fn labels(classes: usize, count: usize) -> Tensor {
     let labels: Vec<u32> = (0..count).map(|i| (i % classes) as u32).collect();
-    Tensor::new(labels, &Device::Cpu).expect("labels")
+    Tensor::new(labels, device()).expect("labels")
 }
 
 const PRESETS: [Preset; 4] = [Preset::Full, Preset::Half, Preset::Small, Preset::Tiny];
@@ -33,10 +33,17 @@ const PRESETS: [Preset; 4] = [Preset::Full, Preset::Half, Preset::Small, Preset:
 /// Both streams, projection, fusion and frame order: the whole net of pretraining.
 #[test]
 fn in_pretraining() -> Result<()> {
+    for &precision in precisions() {
+        pretraining(precision)?;
+    }
+    Ok(())
+}
+
+fn pretraining(precision: Precision) -> Result<()> {
     for (preset, linear) in PRESETS.into_iter().zip([false, true, false, true]) {
         let config = EncoderConfig::new(preset);
         let ((video, video_store), (speech, speech_store)) =
-            (fresh(&config, DType::F32), fresh(&config, DType::F32));
+            (fresh_in(&config, DType::F32, precision), fresh_in(&config, DType::F32, precision));
         let (store, width) = (heads(), config.features());
         let scope = |name: &str| store.scope().pp(name);
         let projection = ProjectionConfig::default();
@@ -52,15 +59,26 @@ fn in_pretraining() -> Result<()> {
             fusion.forward(&of_video.forward(&frames.narrow(0, 3, 2)?)?, &of_speech.forward(&sounds)?)?;
         let loss =
             (cross_entropy(&order, &labels(ORDER_CLASSES, 2))? + cross_entropy(&pairs, &labels(2, 2))?)?;
-        assert_all_learn(&loss, &[&video_store, &speech_store, &store], &format!("{preset:?}"));
+        assert_all_learn(
+            &loss,
+            &[&video_store, &speech_store, &store],
+            &format!("{preset:?} in {precision}"),
+        );
     }
     Ok(())
 }
 
 #[test]
 fn in_plane_detection() -> Result<()> {
+    for &precision in precisions() {
+        plane_detection(precision)?;
+    }
+    Ok(())
+}
+
+fn plane_detection(precision: Precision) -> Result<()> {
     for (preset, batch_norm) in PRESETS.into_iter().zip([false, true, false, true]) {
-        let (encoder, encoder_store) = fresh(&EncoderConfig::new(preset), DType::F32);
+        let (encoder, encoder_store) = fresh_in(&EncoderConfig::new(preset), DType::F32, precision);
         let store = heads();
         let config = PlaneHeadConfig { batch_norm, ..Default::default() };
         let head = PlaneHead::new(&config, encoder.config().features(), 3, &store.scope())?;
@@ -69,15 +87,23 @@ fn in_plane_detection() -> Result<()> {
         assert_eq!(logits.dims(), [4, 3]);
         let loss = cross_entropy(&logits, &labels(3, 4))?;
         assert_near_chance(&loss, 3);
-        assert_all_learn(&loss, &[&encoder_store, &store], &format!("{preset:?}"));
+        assert_all_learn(&loss, &[&encoder_store, &store], &format!("{preset:?} in {precision}"));
     }
     Ok(())
 }
 
 #[test]
 fn in_gaze_prediction() -> Result<()> {
+    for &precision in precisions() {
+        gaze_prediction(precision)?;
+    }
+    Ok(())
+}
+
+fn gaze_prediction(precision: Precision) -> Result<()> {
     for (preset, batch_norm) in PRESETS.into_iter().zip([true, false, true, false]) {
-        let (encoder, encoder_store) = fresh(&EncoderConfig::new(preset).with_dilated(true), DType::F32);
+        let (encoder, encoder_store) =
+            fresh_in(&EncoderConfig::new(preset).with_dilated(true), DType::F32, precision);
         let store = heads();
         let config = GazeHeadConfig { batch_norm, ..Default::default() };
         let head = GazeHead::new(&config, encoder.config().features(), &store.scope())?;
@@ -86,9 +112,9 @@ fn in_gaze_prediction() -> Result<()> {
         assert_eq!(logits.dims(), [2, 6 * 8]);
         // All of the gaze on one place.
         let places: Vec<f32> = (0..96).map(|i| if i % 48 == 13 { 1.0 } else { 0.0 }).collect();
-        let loss = softmax_kl(&logits, &Tensor::from_vec(places, (2, 48), &Device::Cpu)?)?;
+        let loss = softmax_kl(&logits, &Tensor::from_vec(places, (2, 48), device())?)?;
         assert_near_chance(&loss, 48);
-        assert_all_learn(&loss, &[&encoder_store, &store], &format!("{preset:?}"));
+        assert_all_learn(&loss, &[&encoder_store, &store], &format!("{preset:?} in {precision}"));
     }
     Ok(())
 }

@@ -1,16 +1,16 @@
 //! What is refused, and in which words.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use sonovox_model::{
     EncoderConfig, Fusion, FusionConfig, GazeHead, GazeHeadConfig, OrderHead, OrderHeadConfig, PlaneHead,
     PlaneHeadConfig, Preset, Projection, ProjectionConfig, SeResNext,
 };
 use sonovox_ops::{Mode, ParamStore};
 
-use crate::support::{fill, fresh};
+use crate::support::{device, fill, fresh};
 
 fn zeros(dims: &[usize]) -> Tensor {
-    Tensor::zeros(dims, DType::F32, &Device::Cpu).expect("zeros")
+    Tensor::zeros(dims, DType::F32, device()).expect("zeros")
 }
 
 fn assert_says<T>(result: Result<T>, words: &[&str]) {
@@ -31,7 +31,7 @@ fn an_encoder_names_the_channels_it_wants_and_those_it_got() {
 
 #[test]
 fn an_encoder_without_channels_or_with_taken_names_is_refused() {
-    let store = ParamStore::new(1, DType::F32, &Device::Cpu);
+    let store = ParamStore::new(1, DType::F32, device());
     let config = EncoderConfig { in_channels: 0, ..EncoderConfig::new(Preset::Half) };
     assert_says(SeResNext::new(&config, &store.scope()), &["Half", "in_channels"]);
     let config = EncoderConfig::new(Preset::Tiny);
@@ -48,7 +48,7 @@ fn training_on_one_value_to_a_channel_is_refused() {
 
 #[test]
 fn heads_name_the_shape_they_want_and_the_one_they_got() {
-    let store = ParamStore::new(1, DType::F32, &Device::Cpu);
+    let store = ParamStore::new(1, DType::F32, device());
     let scope = |name: &str| store.scope().pp(name);
     let projection = Projection::new(&ProjectionConfig::default(), 48, &scope("projection")).expect("a head");
     assert_says(projection.forward(&zeros(&[2, 47])), &["projection", "[B, 48]", "[2, 47]"]);

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Result, Tensor};
 use sonovox_model::{
     Fusion, FusionConfig, GazeHead, GazeHeadConfig, OrderHead, OrderHeadConfig, PlaneHead, PlaneHeadConfig,
     Projection, ProjectionConfig,
 };
 use sonovox_ops::{Mode, ParamStore, Scope};
 
-use crate::support::{difference, fill, golden, values};
+use crate::support::{device, difference, fill, golden, values};
 
 /// Sizes of `golden/heads.py`.
 const WIDTH: usize = 6;
@@ -19,7 +19,7 @@ const PLANES: usize = 3;
 
 /// A head with the formula's weights.
 fn made<T>(new: impl FnOnce(&Scope) -> Result<T>) -> T {
-    let store = ParamStore::new(1, DType::F64, &Device::Cpu);
+    let store = ParamStore::new(1, DType::F64, device());
     let head = new(&store.scope()).expect("a head");
     let tensors: BTreeMap<String, Tensor> = store
         .to_tensors()

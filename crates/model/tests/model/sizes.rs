@@ -1,10 +1,10 @@
 //! Parameter counts, and images of any size.
 
-use candle_core::{DType, Device};
+use candle_core::DType;
 use sonovox_model::{EncoderConfig, GazeHead, GazeHeadConfig, PlaneHead, PlaneHeadConfig, Preset};
 use sonovox_ops::{Mode, ParamStore, no_grad};
 
-use crate::support::{fill, fresh};
+use crate::support::{device, fill, fresh};
 
 /// timm's counts for the same nets, see scripts/peers/timm_nets.py.
 #[test]
@@ -30,7 +30,7 @@ fn the_half_width_net_with_both_heads_has_the_papers_size() {
         let (encoder, store) = fresh(&EncoderConfig::new(Preset::Half), DType::F32);
         let channels = encoder.config().features();
         assert_eq!((store.count() as f64 / 1e4).round() as usize, 676);
-        let heads = ParamStore::new(1, DType::F32, &Device::Cpu);
+        let heads = ParamStore::new(1, DType::F32, device());
         let plane = PlaneHeadConfig { batch_norm, ..Default::default() };
         PlaneHead::new(&plane, channels, 14, &heads.scope().pp("plane")).expect("a plane head");
         let gaze = GazeHeadConfig { batch_norm, ..Default::default() };

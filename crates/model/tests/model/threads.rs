@@ -9,7 +9,7 @@ use sonovox_model::{EncoderConfig, Fusion, FusionConfig, Preset, Projection, Pro
 use sonovox_ops::optim::{Optimizer, Sgd, SgdConfig, clip_scale, global_norm};
 use sonovox_ops::{Mode, ParamStore, backward, cross_entropy, info_nce, no_grad};
 
-use crate::support::{fill, fresh};
+use crate::support::{device, fill, fresh};
 
 /// Where a process that was called puts the parameters.
 const TO: &str = "SONOVOX_TEST_PARAMETERS";
@@ -19,7 +19,7 @@ fn train() -> Result<BTreeMap<String, Tensor>> {
     let config = EncoderConfig::new(Preset::Small);
     let ((video, video_store), (speech, speech_store)) =
         (fresh(&config, DType::F32), fresh(&config.with_dilated(true), DType::F32));
-    let store = ParamStore::new(2, DType::F32, &Device::Cpu);
+    let store = ParamStore::new(2, DType::F32, device());
     let (projection, width) = (ProjectionConfig::default(), config.features());
     let of_video = Projection::new(&projection, width, &store.scope().pp("video"))?;
     let of_speech = Projection::new(&projection, width, &store.scope().pp("speech"))?;
@@ -34,8 +34,8 @@ fn train() -> Result<BTreeMap<String, Tensor>> {
     let mut sgd = Sgd::new(params.clone(), SgdConfig::default())?;
     let (frames, sounds) =
         (fill::image([6, 1, 81, 112], DType::F32), fill::image([6, 1, 64, 97], DType::F32));
-    let labels = Tensor::new(&[0u32, 1, 1, 0, 1, 0], &Device::Cpu)?;
-    let temperature = Tensor::new(2.0f32, &Device::Cpu)?;
+    let labels = Tensor::new(&[0u32, 1, 1, 0, 1, 0], device())?;
+    let temperature = Tensor::new(2.0f32, device())?;
     for _ in 0..3 {
         let z_video = of_video.forward(&video.forward(&frames, Mode::Train)?.pooled)?;
         let z_speech = of_speech.forward(&speech.forward(&sounds, Mode::Train)?.pooled)?;

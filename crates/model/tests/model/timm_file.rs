@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use sonovox_model::{EncoderConfig, Preset, is_ignorable, load_timm};
 use sonovox_ops::{Mode, no_grad};
 
-use crate::support::{difference, fill, fresh, golden, golden_path, values};
+use crate::support::{device, difference, fill, fresh, golden, golden_path, values};
 
 fn config() -> EncoderConfig {
     EncoderConfig { in_channels: 3, ..EncoderConfig::new(Preset::Tiny) }
@@ -54,7 +54,7 @@ fn names_what_is_missing_surplus_or_of_another_shape() {
         t.remove("layer3.0.se.fc1.bias");
     });
     assert!(error.contains("missing: layer3.0.se.fc1.bias"), "{error}");
-    let zeros = |n| Tensor::zeros(n, DType::F32, &Device::Cpu).expect("zeros");
+    let zeros = |n| Tensor::zeros(n, DType::F32, device()).expect("zeros");
     let error = fault(|t| {
         t.insert("layer1.1.conv1.weight".into(), zeros(4));
     });

@@ -2,11 +2,14 @@
 //! `y = relu(weight (x - mean) / sqrt(var + eps) + bias + residual)`, residual and ReLU as wanted.
 
 pub(crate) mod cpu;
+#[cfg(feature = "cuda")]
+pub(crate) mod on_card;
 
 use candle_core::{Result, Tensor, Var, bail};
 
 use crate::autograd::{self, Backward};
-use crate::element::{Element, by_dtype, check_inputs, from_vec, plain, storage, values};
+use crate::element::{Element, by_dtype, from_vec, plain, storage, values};
+use crate::inputs::check_maps;
 use crate::params::{Init, Scope};
 use cpu::Affine;
 
@@ -71,11 +74,15 @@ impl BatchNorm2d {
     /// When shapes, types or devices do not fit together; the message names both shapes.
     pub fn forward(&self, x: &Tensor, mode: Mode, fuse: Fuse) -> Result<Tensor> {
         let dims = self.check(x, mode, fuse)?;
+        #[cfg(feature = "cuda")]
+        if x.device().is_cuda() {
+            return on_card::forward(self, x, mode, fuse);
+        }
         by_dtype!(NAME, x, T => self.run::<T>(x, mode, fuse, dims))
     }
 
     pub(crate) fn check(&self, x: &Tensor, mode: Mode, fuse: Fuse) -> Result<(usize, usize)> {
-        check_inputs(NAME, &[x, &self.weight])?;
+        check_maps(NAME, &[x], &[&self.weight])?;
         let channels = self.weight.elem_count();
         let &[b, h, w, c] = x.dims() else {
             bail!("{NAME}: expected an input [B, H, W, {channels}], found {:?}", x.dims());
@@ -84,7 +91,7 @@ impl BatchNorm2d {
             bail!("{NAME}: expected {channels} channels, found an input of shape {:?}", x.dims());
         }
         if let Some(residual) = fuse.residual {
-            check_inputs(NAME, &[x, residual])?;
+            check_maps(NAME, &[x, residual], &[])?;
             if residual.dims() != x.dims() {
                 bail!("{NAME}: input of shape {:?}, residual of shape {:?}", x.dims(), residual.dims());
             }

@@ -28,7 +28,8 @@ pub fn conv2d_norm(
     relu: bool,
 ) -> Result<Tensor> {
     let recorded = autograd::needs_grad(&[x, w, &norm.weight, &norm.bias]);
-    if mode == Mode::Train || recorded {
+    // a card normalises in a pass of its own: cuDNN's weights stay those of training
+    if mode == Mode::Train || recorded || x.device().is_cuda() {
         return norm.forward(&conv2d(x, w, spec)?, mode, Fuse { relu, residual: None });
     }
     check_inputs(NAME, &[x, w, &norm.weight])?;

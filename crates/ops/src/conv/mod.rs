@@ -3,6 +3,8 @@
 
 mod direct;
 mod folded;
+#[cfg(feature = "cuda")]
+mod on_card;
 mod pad;
 mod plan;
 mod pointwise;
@@ -13,8 +15,9 @@ use tracing::span::EnteredSpan;
 use tracing::trace_span;
 
 use crate::autograd::{self, Backward};
-use crate::element::{Element, by_dtype, check_inputs, from_vec, plain, storage, values};
+use crate::element::{Element, by_dtype, from_vec, plain, storage, values};
 use crate::gemm::Finish;
+use crate::inputs::check_maps;
 use plan::Plan;
 
 pub use folded::conv2d_norm;
@@ -35,11 +38,13 @@ pub struct Conv2dSpec {
     pub dilation: usize,
     /// Number of groups; input and output channels are split evenly among them.
     pub groups: usize,
+    /// Round the factors of f32 products to TF32, where a card computes; no effect on the CPU and on other types.
+    pub tf32: bool,
 }
 
 impl Default for Conv2dSpec {
     fn default() -> Self {
-        Self { stride: 1, padding: 0, dilation: 1, groups: 1 }
+        Self { stride: 1, padding: 0, dilation: 1, groups: 1, tf32: false }
     }
 }
 
@@ -66,7 +71,7 @@ impl Dims {
         let (&[b, h, wd, c], &[o, cg, kh, kw]) = (x.dims(), w.dims()) else {
             return fail("expected an input [B, H, W, C] and a weight [O, C / groups, KH, KW]".into());
         };
-        let Conv2dSpec { stride, padding, dilation, groups } = spec;
+        let Conv2dSpec { stride, padding, dilation, groups, .. } = spec;
         if stride == 0 || dilation == 0 || groups == 0 {
             return fail("stride, dilation and groups have to be at least 1".into());
         }
@@ -106,8 +111,12 @@ impl Dims {
 /// # Errors
 /// When shapes, types or devices do not fit together; the message names both shapes.
 pub fn conv2d(x: &Tensor, w: &Tensor, spec: Conv2dSpec) -> Result<Tensor> {
-    check_inputs(NAME, &[x, w])?;
+    check_maps(NAME, &[x], &[w])?;
     let dims = Dims::new(x, w, spec)?;
+    #[cfg(feature = "cuda")]
+    if x.device().is_cuda() {
+        return on_card::conv2d(x, w, &dims);
+    }
     by_dtype!(NAME, x, T => {
         let (xp, wp) = (plain(x)?, plain(w)?);
         let y = forward::<T>(&values(NAME, &xp)?, &values(NAME, &wp)?, &dims, None);
@@ -115,6 +124,15 @@ pub fn conv2d(x: &Tensor, w: &Tensor, spec: Conv2dSpec) -> Result<Tensor> {
             .then(|| Box::new(Saved::<T> { x: xp.clone(), w: wp.clone(), dims, element: Default::default() }) as Box<dyn Backward>);
         autograd::output(NAME, storage(y), (dims.b, dims.oh, dims.ow, dims.o), &[x, w], saved)
     })
+}
+
+/// Convolutions on a card that cuDNN has no algorithm for, since the process began: the direct kernels computed them,
+/// right and slowly. For a report beside timings; empty without a card.
+pub fn slow_convolutions() -> Vec<String> {
+    #[cfg(feature = "cuda")]
+    return crate::cuda::conv::without_algorithm();
+    #[cfg(not(feature = "cuda"))]
+    Vec::new()
 }
 
 struct Saved<T> {

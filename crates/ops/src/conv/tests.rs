@@ -6,7 +6,7 @@ use super::*;
 use crate::testing::{check_gradients, message, random, var};
 
 fn spec(stride: usize, padding: usize, dilation: usize, groups: usize) -> Conv2dSpec {
-    Conv2dSpec { stride, padding, dilation, groups }
+    Conv2dSpec { stride, padding, dilation, groups, ..Conv2dSpec::default() }
 }
 
 /// Heights and widths of every parity, groups of every kind, strides and dilations with and without each other.

@@ -1,12 +1,12 @@
 //! What is kept of cuDNN between calls: a handle, chosen algorithms and the workspace; and a convolution's descriptors.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use candle_core::cuda_backend::DeviceId;
 use candle_core::cuda_backend::cudarc::cudnn::{
-    ConvDescriptor, Cudnn, FilterDescriptor, TensorDescriptor, sys,
+    ConvDescriptor, Cudnn, CudnnError, FilterDescriptor, TensorDescriptor, sys,
 };
 use candle_core::cuda_backend::cudarc::driver::CudaSlice;
 use candle_core::{Error, Result};
@@ -24,8 +24,8 @@ pub(super) enum Direction {
 
 /// What an algorithm is chosen by, once a process and thread.
 pub(super) type Key = (Direction, &'static str, Math, ConvDims);
-/// An algorithm and the bytes of workspace that it wants.
-pub(super) type Plans<A> = HashMap<Key, (A, usize)>;
+/// An algorithm and the bytes of workspace that it wants; none where cuDNN has none.
+pub(super) type Plans<A> = HashMap<Key, Option<(A, usize)>>;
 
 /// What is kept for one device by one thread: cuDNN handles must not be shared.
 #[derive(Default)]
@@ -42,13 +42,14 @@ thread_local! {
     static STATES: RefCell<HashMap<DeviceId, State>> = RefCell::default();
 }
 
-/// Runs one convolution with the thread's handle; an error names it and all sizes.
+/// Runs one convolution with the thread's handle; an error names it and all sizes. Gives what `run` gives: whether
+/// cuDNN did it.
 pub(super) fn with_cudnn(
     gpu: &Gpu,
     name: &str,
     d: ConvDims,
-    run: impl FnOnce(&Arc<Cudnn>, &mut State) -> Result<()>,
-) -> Result<()> {
+    run: impl FnOnce(&Arc<Cudnn>, &mut State) -> Result<bool>,
+) -> Result<bool> {
     STATES.with_borrow_mut(|states| {
         let state = states.entry(gpu.device.id()).or_default();
         let cudnn = match &state.cudnn {
@@ -63,16 +64,56 @@ pub(super) fn with_cudnn(
 }
 
 /// The plan for `key`, made on its first use.
-pub(super) fn cached<A>(
+///
+/// # Errors
+/// When cuDNN fails for another reason than that it has no such algorithm.
+pub(super) fn cached<A: Copy>(
     plans: &mut Plans<A>,
     key: Key,
-    plan: impl FnOnce() -> Result<(A, usize)>,
-) -> Result<&(A, usize)> {
+    plan: impl FnOnce() -> std::result::Result<(A, usize), CudnnError>,
+) -> Result<Option<(A, usize)>> {
     use std::collections::hash_map::Entry;
     match plans.entry(key) {
-        Entry::Occupied(entry) => Ok(entry.into_mut()),
-        Entry::Vacant(entry) => Ok(entry.insert(plan()?)),
+        Entry::Occupied(entry) => Ok(*entry.get()),
+        Entry::Vacant(entry) => {
+            let plan = match plan() {
+                Ok(plan) => Some(plan),
+                Err(e) => no_algorithm(&key, e)?,
+            };
+            Ok(*entry.insert(plan))
+        }
     }
+}
+
+/// What came of a launch: whether cuDNN did it. Where it turns out to have no such algorithm, `plans` remembers that.
+pub(super) fn launched<A>(
+    plans: &mut Plans<A>,
+    key: Key,
+    result: std::result::Result<(), CudnnError>,
+) -> Result<bool> {
+    if let Err(e) = result {
+        plans.insert(key, no_algorithm(&key, e)?);
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+static WITHOUT_ALGORITHM: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Notes a convolution that cuDNN cannot do; any other error is passed on.
+fn no_algorithm<A>((direction, name, math, d): &Key, error: CudnnError) -> Result<Option<A>> {
+    // 2000 and up: parameters it does not take (together); 3000 and up: what it does not support
+    if !matches!(error.0 as u32 / 1000, 2 | 3) {
+        return Err(Error::wrap(error));
+    }
+    let note = format!("{direction:?} in {name} ({math:?}): cuDNN says {error:?} ({d:?})");
+    WITHOUT_ALGORITHM.lock().unwrap_or_else(PoisonError::into_inner).insert(note);
+    Ok(None)
+}
+
+/// The convolutions that cuDNN could not do since the process began.
+pub(crate) fn without_algorithm() -> Vec<String> {
+    WITHOUT_ALGORITHM.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
 }
 
 /// At least `bytes` of scratch memory, or none where none is wanted.

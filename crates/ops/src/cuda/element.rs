@@ -10,7 +10,7 @@ pub(crate) trait Param: MapElement<Acc = Self> {}
 
 /// What a map is made of.
 pub(crate) trait MapElement:
-    CudaDType + DeviceRepr + ValidAsZeroBits + CudnnDataType + Copy + 'static
+    CudaDType + DeviceRepr + ValidAsZeroBits + CudnnDataType + Copy + Send + Sync + 'static
 {
     /// The type of sums, statistics and parameters beside such maps.
     type Acc: Param;
@@ -51,3 +51,25 @@ impl MapElement for bf16 {
         bf16::from_f64(value)
     }
 }
+
+/// Runs `$body` with `$t` bound to the Rust type of a map, or reports the dtype in `$name`'s name.
+macro_rules! by_map_type {
+    ($name:expr, $tensor:expr, $t:ident => $body:expr) => {
+        match $tensor.dtype() {
+            candle_core::DType::F32 => {
+                type $t = f32;
+                $body
+            }
+            candle_core::DType::F64 => {
+                type $t = f64;
+                $body
+            }
+            candle_core::DType::BF16 => {
+                type $t = half::bf16;
+                $body
+            }
+            other => candle_core::bail!("{}: expected maps of f32, f64 or bf16, found {:?}", $name, other),
+        }
+    };
+}
+pub(crate) use by_map_type;

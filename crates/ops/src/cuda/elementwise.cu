@@ -1,5 +1,4 @@
-// What the graph does between operations: scaling the gradient of a loss, adding two gradients, and changing the type
-// or the order of axes of a map.
+// What the graph does between operations: scaling the gradient of a loss, and adding two gradients.
 #include "common.cuh"
 
 #define EACH(AT, COUNT)                                                                                                \
@@ -21,15 +20,6 @@ template <typename T, int N> __device__ void add(T *to, const T *from, i64 count
     }
 }
 
-// From [images, rows, columns] to [images, columns, rows]: NCHW to NHWC with rows = C and columns = H W, and back with
-// the two exchanged.
-template <typename T> __device__ void swap_axes(T *to, const T *from, i64 images, i64 rows, i64 columns) {
-    EACH(at, images * rows * columns) {
-        const i64 row = at % rows, rest = at / rows;
-        to[at] = from[(rest / columns * rows + row) * columns + rest % columns];
-    }
-}
-
 #define ENTRY(NAME, T, N)                                                                                              \
     extern "C" __global__ void __launch_bounds__(MAX_THREADS) add_in_place_##NAME(T *to, const T *from, i64 count) {   \
         add<T, N>(to, from, count);                                                                                    \
@@ -41,18 +31,6 @@ FOR_MAPS(ENTRY)
     extern "C" __global__ void __launch_bounds__(MAX_THREADS)                                                          \
         scale_##NAME(T *to, const T *from, const Acc<T> *factor, i64 count) {                                          \
         scale<T>(to, from, factor, count);                                                                             \
-    }                                                                                                                  \
-    extern "C" __global__ void __launch_bounds__(MAX_THREADS)                                                          \
-        swap_axes_##NAME(T *to, const T *from, i64 images, i64 rows, i64 columns) {                                    \
-        swap_axes<T>(to, from, images, rows, columns);                                                                 \
     }
 FOR_TYPES(ENTRY)
 #undef ENTRY
-
-extern "C" __global__ void __launch_bounds__(MAX_THREADS) narrow_bf16(bf16 *to, const float *from, i64 count) {
-    EACH(i, count) narrow(to[i], from[i]);
-}
-
-extern "C" __global__ void __launch_bounds__(MAX_THREADS) widen_bf16(float *to, const bf16 *from, i64 count) {
-    EACH(i, count) to[i] = wide(from[i]);
-}

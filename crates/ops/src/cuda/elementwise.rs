@@ -1,13 +1,14 @@
 //! What the graph does between operations on the card.
 
-use candle_core::Result;
-use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, DevicePtr};
-use half::bf16;
+use candle_core::backend::BackendStorage;
+use candle_core::cuda_backend::cudarc::driver::{CudaSlice, CudaView, CudaViewMut};
+use candle_core::{CudaStorage, Layout, Result};
 
-use super::element::MapElement;
+use super::element::{MapElement, by_map_type};
 use super::geometry::{self, MapDims};
 use super::launch::{Gpu, args, entry, map_entry};
 use super::nvrtc::Source;
+use super::storage;
 
 const SOURCE: Source = Source { name: "elementwise.cu", text: include_str!("elementwise.cu") };
 
@@ -34,7 +35,7 @@ pub(crate) fn scale<T: MapElement>(
 /// `to += from`, of one length.
 pub(crate) fn add_in_place<T: MapElement>(
     gpu: &Gpu,
-    to: &mut CudaSlice<T>,
+    to: &mut CudaViewMut<T>,
     from: &CudaView<T>,
 ) -> Result<()> {
     let count = from.len();
@@ -49,45 +50,17 @@ pub(crate) fn add_in_place<T: MapElement>(
     )
 }
 
-/// `[images, columns, rows]` to `[images, rows, columns]`: NCHW to NHWC with `columns` = C and `rows` = H W, and back
-/// with the two exchanged.
-pub(crate) fn swap_axes<T: MapElement>(
-    gpu: &Gpu,
-    from: &CudaView<T>,
-    (images, columns, rows): (usize, usize, usize),
-) -> Result<CudaSlice<T>> {
-    assert_eq!(from.len(), images * columns * rows, "swap_axes: dimensions of another array");
-    let mut to = gpu.array(from.len())?;
-    // The kernel's rows and columns are those of its input.
-    gpu.launch(
-        SOURCE,
-        &entry::<T>("swap_axes"),
-        geometry::flat(from.len()),
-        &args![gpu.write(&mut to), gpu.read(from), images, columns, rows],
-    )?;
-    Ok(to)
-}
-
-/// f32 to bf16, nearest, ties to even.
-pub(crate) fn narrow(gpu: &Gpu, from: &impl DevicePtr<f32>) -> Result<CudaSlice<bf16>> {
-    let mut to = gpu.array(from.len())?;
-    gpu.launch(
-        SOURCE,
-        "narrow_bf16",
-        geometry::flat(from.len()),
-        &args![gpu.write(&mut to), gpu.read(from), from.len()],
-    )?;
-    Ok(to)
-}
-
-/// bf16 to f32.
-pub(crate) fn widen(gpu: &Gpu, from: &impl DevicePtr<bf16>) -> Result<CudaSlice<f32>> {
-    let mut to = gpu.array(from.len())?;
-    gpu.launch(
-        SOURCE,
-        "widen_bf16",
-        geometry::flat(from.len()),
-        &args![gpu.write(&mut to), gpu.read(from), from.len()],
-    )?;
-    Ok(to)
+/// The same for storages of one type, f32, f64 or bf16.
+pub(crate) fn add_storage(
+    dst: &mut CudaStorage,
+    dst_l: &Layout,
+    src: &CudaStorage,
+    src_l: &Layout,
+) -> Result<()> {
+    const NAME: &str = "add-in-place";
+    let gpu = Gpu::new(dst.device());
+    by_map_type!(NAME, src, T => {
+        let from = storage::view::<T>(NAME, src, src_l)?;
+        add_in_place(&gpu, &mut storage::view_mut(NAME, dst, dst_l)?, &from)
+    })
 }

@@ -1,16 +1,17 @@
 //! The same operations on NVIDIA cards: own kernels compiled by NVRTC at run time, convolutions by cuDNN.
 //!
 //! Maps are NHWC of f32, f64 or bf16; sums, statistics, parameters and their gradients are f32 (f64 beside f64 maps).
-//! The wrappers take contiguous views and plain dimensions that the caller has checked, and return fresh slices.
+//! The wrappers take contiguous views and plain dimensions that the caller has checked, and return fresh slices. Beside
+//! each operation stands its `on_card.rs`, which goes from tensors to views, and records the backward pass.
 //! Everything is queued on the device's one stream; nothing waits for the card. Kernels add in an order that follows
 //! from the shape alone.
 
-#![expect(dead_code, reason = "the operations do not call their CUDA side yet")]
-
+pub(crate) mod device;
 pub(crate) mod element;
 pub(crate) mod geometry;
 pub(crate) mod launch;
 pub(crate) mod nvrtc;
+pub(crate) mod scalar_loss;
 pub(crate) mod storage;
 
 pub(crate) mod conv;
@@ -38,8 +39,9 @@ pub(crate) mod se_batch_norm;
 #[path = "../softmax_kl/cuda.rs"]
 pub(crate) mod softmax_kl;
 
-pub(crate) use element::{MapElement, Param};
+pub(crate) use element::{MapElement, Param, by_map_type};
 pub(crate) use launch::Gpu;
+pub(crate) use storage::{dense, gpu, lend};
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,7 @@
 //! On a card: cuDNN against the direct convolution, and batch normalisation against its formula on the host. Skips
 //! with a word where there is no device. The kernels' arithmetic is also tested without one, in `tests/cuda_host`.
 
-use candle_core::backend::BackendDevice;
-use candle_core::cuda_backend::CudaDevice;
+use candle_core::Device;
 use candle_core::cuda_backend::cudarc::driver::CudaSlice;
 use half::bf16;
 
@@ -10,11 +9,12 @@ use super::batch_norm::{self, Mask};
 use super::conv::{self, ConvDims, Filter, Math};
 use super::element::MapElement;
 use super::geometry::MapDims;
-use super::{Gpu, conv_direct};
+use super::{Gpu, conv_direct, device};
 
 fn gpu(test: &str) -> Option<Gpu> {
-    match CudaDevice::new(0) {
-        Ok(device) => Some(Gpu::new(&device)),
+    match device::open(0) {
+        Ok(Device::Cuda(device)) => Some(Gpu::new(&device)),
+        Ok(_) => unreachable!("a card was opened"),
         Err(e) => {
             eprintln!("{test}: skipped, there is no CUDA device ({e})");
             None

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use candle_core::backprop::GradStore;
 use candle_core::{Device, Result, Tensor, Var};
 
+#[cfg(feature = "cuda")]
+use super::on_card;
 use super::state::{self, Buffers};
 use super::{DecayOn, Optimizer};
 use crate::element::by_dtype;
@@ -42,16 +44,26 @@ pub struct AdamW {
     mean: Buffers,
     square: Buffers,
     steps: i64,
+    #[cfg(feature = "cuda")]
+    chunks: crate::cuda::optim::Chunks,
 }
 
 impl AdamW {
     /// An optimiser of these parameters ([`crate::ParamStore::params`], or a part of them).
     ///
     /// # Errors
-    /// When a parameter is not f32 or f64 or not on the CPU.
+    /// When a parameter is not f32 or f64 on a device that has kernels.
     pub fn new(params: Vec<(String, Var)>, config: AdamWConfig) -> Result<Self> {
         let (mean, square) = (Buffers::zeros(&params)?, Buffers::zeros(&params)?);
-        Ok(Self { config, params, mean, square, steps: 0 })
+        Ok(Self {
+            config,
+            params,
+            mean,
+            square,
+            steps: 0,
+            #[cfg(feature = "cuda")]
+            chunks: Default::default(),
+        })
     }
 }
 
@@ -60,6 +72,12 @@ impl Optimizer for AdamW {
         let _span = tracing::trace_span!("optimiser", part = "step").entered();
         let AdamWConfig { beta1, beta2, eps, weight_decay, decay_on } = self.config;
         self.steps += 1;
+        #[cfg(feature = "cuda")]
+        if on_card::is_there(&self.params) {
+            let step = on_card::Step { params: &self.params, grads, weight_decay, decay_on, scale };
+            let numbers = crate::cuda::optim::AdamWStep { lr, beta1, beta2, eps, t: self.steps };
+            return on_card::adamw(&step, [&self.mean, &self.square], &mut self.chunks, numbers);
+        }
         let t = self.steps as f64;
         let rate = lr / (1.0 - beta1.powf(t));
         let root = (1.0 - beta2.powf(t)).sqrt().recip();
@@ -86,8 +104,8 @@ impl Optimizer for AdamW {
 
     fn state(&self) -> Result<BTreeMap<String, Tensor>> {
         let mut state = BTreeMap::from([("steps".to_string(), Tensor::new(self.steps, &Device::Cpu)?)]);
-        self.mean.export("mean", &self.params, &mut state);
-        self.square.export("square", &self.params, &mut state);
+        self.mean.export("mean", &self.params, &mut state)?;
+        self.square.export("square", &self.params, &mut state)?;
         Ok(state)
     }
 

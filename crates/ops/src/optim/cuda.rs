@@ -22,7 +22,7 @@ pub(crate) struct Row<'a, A> {
     pub(crate) param: CudaView<'a, A>,
     pub(crate) grad: CudaView<'a, A>,
     /// Velocity (SGD), or both means (AdamW); empty for the length of gradients.
-    pub(crate) state: &'a [CudaSlice<A>],
+    pub(crate) state: Vec<CudaView<'a, A>>,
     /// Weight decay of this parameter.
     pub(crate) decay: f64,
 }
@@ -66,7 +66,7 @@ impl Chunks {
         for row in rows {
             assert_eq!(row.grad.len(), row.param.len(), "optimiser: a gradient of another length");
             let arrays = [gpu.read(&row.param), gpu.read(&row.grad)];
-            let state = row.state.iter().map(|state| {
+            let state = row.state.iter().map(|state: &CudaView<A>| {
                 assert_eq!(state.len(), row.param.len(), "optimiser: a state of another length");
                 gpu.read(state)
             });

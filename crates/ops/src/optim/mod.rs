@@ -5,6 +5,8 @@
 
 mod adamw;
 mod norm;
+#[cfg(feature = "cuda")]
+mod on_card;
 mod sgd;
 mod state;
 

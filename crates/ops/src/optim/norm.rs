@@ -13,8 +13,12 @@ const CHUNK: usize = 1 << 14;
 /// infinite when a gradient is.
 ///
 /// # Errors
-/// When a gradient is not f32 or f64 or not on the CPU.
+/// When a gradient is not f32 or f64 on a device that has kernels. On a card this waits for it.
 pub fn global_norm(params: &[(String, Var)], grads: &GradStore) -> Result<f64> {
+    #[cfg(feature = "cuda")]
+    if super::on_card::is_there(params) {
+        return super::on_card::global_norm(params, grads);
+    }
     let mut total = 0.0;
     for (name, var) in params {
         let Some(grad) = grads.get(var) else { continue };

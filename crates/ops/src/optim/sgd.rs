@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, Var};
 
+#[cfg(feature = "cuda")]
+use super::on_card;
 use super::state::{self, Buffers};
 use super::{DecayOn, Optimizer};
 use crate::element::by_dtype;
@@ -32,22 +34,36 @@ pub struct Sgd {
     config: SgdConfig,
     params: Vec<(String, Var)>,
     velocity: Buffers,
+    #[cfg(feature = "cuda")]
+    chunks: crate::cuda::optim::Chunks,
 }
 
 impl Sgd {
     /// An optimiser of these parameters ([`crate::ParamStore::params`], or a part of them).
     ///
     /// # Errors
-    /// When a parameter is not f32 or f64 or not on the CPU.
+    /// When a parameter is not f32 or f64 on a device that has kernels.
     pub fn new(params: Vec<(String, Var)>, config: SgdConfig) -> Result<Self> {
         let velocity = Buffers::zeros(&params)?;
-        Ok(Self { config, params, velocity })
+        Ok(Self {
+            config,
+            params,
+            velocity,
+            #[cfg(feature = "cuda")]
+            chunks: Default::default(),
+        })
     }
 }
 
 impl Optimizer for Sgd {
     fn step(&mut self, grads: &GradStore, lr: f64, scale: f64) -> Result<()> {
         let _span = tracing::trace_span!("optimiser", part = "step").entered();
+        #[cfg(feature = "cuda")]
+        if on_card::is_there(&self.params) {
+            let SgdConfig { momentum, weight_decay, decay_on } = self.config;
+            let step = on_card::Step { params: &self.params, grads, weight_decay, decay_on, scale };
+            return on_card::sgd(&step, &self.velocity, &mut self.chunks, lr, momentum);
+        }
         for (name, var) in &self.params {
             let Some(grad) = grads.get(var) else { continue };
             let decay = self.config.decay_on.rate(var, self.config.weight_decay);
@@ -67,7 +83,7 @@ impl Optimizer for Sgd {
 
     fn state(&self) -> Result<BTreeMap<String, Tensor>> {
         let mut state = BTreeMap::new();
-        self.velocity.export("velocity", &self.params, &mut state);
+        self.velocity.export("velocity", &self.params, &mut state)?;
         Ok(state)
     }
 

@@ -2,35 +2,46 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Tensor, Var, bail};
+use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Storage, Tensor, Var, bail};
 use rayon::prelude::*;
 use std::sync::{Mutex, PoisonError};
 
-use crate::element::{self, Element, by_dtype, plain, storage, values};
+use crate::element::{self, Element, plain};
 
-/// A zero for every element of every parameter, on the CPU.
+/// A number for every element of every parameter, where the parameter lies.
 #[derive(Default)]
-pub(super) struct Buffers(BTreeMap<String, CpuStorage>);
+pub(super) struct Buffers(BTreeMap<String, Storage>);
 
 impl Buffers {
     pub(super) fn zeros(params: &[(String, Var)]) -> Result<Self> {
         let zeros = |(name, var): &(String, Var)| -> Result<_> {
             element::check_inputs(name, &[var])?;
-            let n = var.elem_count();
-            by_dtype!(name, var, T => Ok((name.clone(), storage(vec![T::default(); n]))))
+            Ok((name.clone(), owned(&var.zeros_like()?)?))
         };
         Ok(Self(params.iter().map(zeros).collect::<Result<_>>()?))
     }
 
-    pub(super) fn get_mut(&mut self, name: &str) -> &mut CpuStorage {
+    pub(super) fn get_mut(&mut self, name: &str) -> &mut Storage {
         self.0.get_mut(name).expect("made for every parameter")
     }
 
+    #[cfg(feature = "cuda")]
+    pub(super) fn get(&self, name: &str) -> &Storage {
+        self.0.get(name).expect("made for every parameter")
+    }
+
     /// Copies as tensors called `prefix.name`.
-    pub(super) fn export(&self, prefix: &str, params: &[(String, Var)], to: &mut BTreeMap<String, Tensor>) {
+    pub(super) fn export(
+        &self,
+        prefix: &str,
+        params: &[(String, Var)],
+        to: &mut BTreeMap<String, Tensor>,
+    ) -> Result<()> {
         for (name, var) in params {
-            to.insert(format!("{prefix}.{name}"), element::tensor(self.0[name].clone(), var.shape()));
+            let copy = self.0[name].try_clone(&Layout::contiguous(var.shape()))?;
+            to.insert(format!("{prefix}.{name}"), element::tensor(copy, var.shape()));
         }
+        Ok(())
     }
 
     /// The buffers from tensors that have passed [`check`].
@@ -40,11 +51,18 @@ impl Buffers {
         from: &BTreeMap<String, Tensor>,
     ) -> Result<Self> {
         let one = |(name, var): &(String, Var)| -> Result<_> {
-            let tensor = plain(&from[&format!("{prefix}.{name}")].to_dtype(var.dtype())?)?;
-            by_dtype!(name, var, T => Ok((name.clone(), storage(values::<T>(name, &tensor)?.to_vec()))))
+            let tensor = from[&format!("{prefix}.{name}")].to_dtype(var.dtype())?;
+            Ok((name.clone(), owned(&tensor.to_device(var.device())?)?))
         };
         Ok(Self(params.iter().map(one).collect::<Result<_>>()?))
     }
+}
+
+/// A copy of a tensor's values.
+fn owned(tensor: &Tensor) -> Result<Storage> {
+    let tensor = tensor.copy()?;
+    let (storage, layout) = tensor.storage_and_layout();
+    storage.try_clone(layout)
 }
 
 /// Stops unless `state` holds exactly the names and shapes of `expected`.
@@ -77,9 +95,20 @@ pub(super) fn update<T: Element>(
     name: &str,
     param: &Var,
     grad: &Tensor,
-    buffers: Vec<&mut CpuStorage>,
+    buffers: Vec<&mut Storage>,
     f: impl Fn(&mut [T], &[T], &mut [&mut [T]]) + Sync,
 ) -> Result<()> {
+    check_gradient(name, param, grad)?;
+    let on_cpu = |buffer| match buffer {
+        &mut Storage::Cpu(ref mut storage) => T::slice_mut(storage),
+        _ => unreachable!("buffers lie where the parameter does"),
+    };
+    let buffers = buffers.into_iter().map(on_cpu).collect();
+    param.inplace_op2(&plain(grad)?, &Update { buffers: Mutex::new(buffers), f })
+}
+
+/// Stops on a gradient that is not its parameter's.
+pub(super) fn check_gradient(name: &str, param: &Var, grad: &Tensor) -> Result<()> {
     if grad.dims() != param.dims() || grad.dtype() != param.dtype() {
         bail!(
             "{name}: parameter {:?} of shape {:?}, gradient {:?} of shape {:?}",
@@ -89,8 +118,7 @@ pub(super) fn update<T: Element>(
             grad.dims()
         );
     }
-    let buffers = buffers.into_iter().map(T::slice_mut).collect();
-    param.inplace_op2(&plain(grad)?, &Update { buffers: Mutex::new(buffers), f })
+    Ok(())
 }
 
 struct Update<'a, T, F> {

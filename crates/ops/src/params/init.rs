@@ -40,16 +40,17 @@ impl Init {
         device: &Device,
     ) -> Result<Tensor> {
         let n = shape.elem_count();
+        // made on the CPU, so that every device starts from the same bits
         let values = match self {
             Init::Zeros => return Tensor::zeros(shape, dtype, device),
             Init::Ones => return Tensor::ones(shape, dtype, device),
-            Init::Const(value) => return Tensor::full(value, shape, device)?.to_dtype(dtype),
+            Init::Const(value) => vec![value; n],
             Init::KaimingNormalFanOut => normal(seed, name, n, (2.0 / fan(name, shape, 0)?).sqrt()),
             Init::UniformFanIn => uniform(seed, name, n, fan(name, shape, 1)?.sqrt().recip()),
             Init::Uniform { bound } => uniform(seed, name, n, bound),
             Init::Normal { std } => normal(seed, name, n, std),
         };
-        Tensor::from_vec(values, shape, device)?.to_dtype(dtype)
+        Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)
     }
 }
 

@@ -14,6 +14,8 @@ use candle_core::{DType, Device, Result, Shape, Tensor, Var, bail};
 
 pub use init::Init;
 
+use crate::precision::Precision;
+
 /// What one store holds, by full name. Sorted, so that everything derived from it has one order.
 #[derive(Default)]
 struct Named {
@@ -28,13 +30,24 @@ pub struct ParamStore {
     seed: u64,
     dtype: DType,
     device: Device,
+    precision: Precision,
 }
 
 impl ParamStore {
     /// An empty store. A parameter's initial value depends on `seed` and its full name only, not on the order in
     /// which a model asks for its parameters.
     pub fn new(seed: u64, dtype: DType, device: &Device) -> Self {
-        Self { named: Arc::default(), seed, dtype, device: device.clone() }
+        let precision = Precision::default();
+        Self { named: Arc::default(), seed, dtype, device: device.clone(), precision }
+    }
+
+    /// The same store for encoders that compute in `precision`; parameters stay as they are.
+    ///
+    /// # Errors
+    /// When the store's device cannot compute in it.
+    pub fn with_precision(self, precision: Precision) -> Result<Self> {
+        precision.check(&self.device)?;
+        Ok(Self { precision, ..self })
     }
 
     /// The top of the tree of names.
@@ -137,6 +150,11 @@ impl Scope {
     /// Where every parameter made here lives.
     pub fn device(&self) -> &Device {
         &self.store.device
+    }
+
+    /// How precisely an encoder made here computes.
+    pub fn precision(&self) -> Precision {
+        self.store.precision
     }
 
     /// Makes a trained parameter.

@@ -5,7 +5,8 @@ use rayon::prelude::*;
 use tracing::trace_span;
 
 use crate::autograd::{self, Backward};
-use crate::element::{Element, by_dtype, check_inputs, from_vec, plain, storage, values};
+use crate::element::{Element, by_dtype, from_vec, plain, storage, values};
+use crate::inputs::check_maps;
 use crate::memory;
 use crate::simd::vectorised;
 
@@ -46,6 +47,21 @@ impl Dims {
         Ok(Self { b, h, w, c, oh: out(h), ow: out(w), kernel, stride, padding })
     }
 
+    #[cfg(feature = "cuda")]
+    fn on_card(&self) -> crate::cuda::pool::PoolDims {
+        crate::cuda::pool::PoolDims {
+            images: self.b,
+            height: self.h,
+            width: self.w,
+            channels: self.c,
+            out_height: self.oh,
+            out_width: self.ow,
+            kernel: self.kernel,
+            stride: self.stride,
+            padding: self.padding,
+        }
+    }
+
     /// The taps of output place `o` that fall on the `n` input places, and the place of tap 0 plus the padding.
     fn taps(&self, o: usize, n: usize) -> (std::ops::Range<usize>, usize) {
         let start = o * self.stride;
@@ -59,8 +75,12 @@ impl Dims {
 /// # Errors
 /// When the padding is more than half the kernel, or the kernel larger than the padded image.
 pub fn max_pool2d(x: &Tensor, kernel: usize, stride: usize, padding: usize) -> Result<Tensor> {
-    check_inputs(NAME, &[x])?;
+    check_maps(NAME, &[x], &[])?;
     let d = Dims::new(x, kernel, stride, padding)?;
+    #[cfg(feature = "cuda")]
+    if x.device().is_cuda() {
+        return super::on_card::max_pool2d(x, d.on_card());
+    }
     by_dtype!(NAME, x, T => {
         let xp = plain(x)?;
         let (y, winners) = windows::<T>(&values(NAME, &xp)?, &d);

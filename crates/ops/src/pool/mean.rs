@@ -4,24 +4,29 @@ use candle_core::{Result, Tensor, bail};
 use tracing::trace_span;
 
 use crate::autograd::{self, Backward};
-use crate::element::{Element, by_dtype, check_inputs, from_vec, plain, storage, values};
+use crate::element::{Element, by_dtype, from_vec, plain, storage, values};
+use crate::inputs::check_maps;
 use crate::memory;
 use crate::rows::{self, Parts};
 use crate::simd::vectorised;
 
 const NAME: &str = "global_avg_pool";
 
-/// Mean over height and width: `[B, H, W, C]` becomes `[B, C]`.
+/// Mean over height and width: `[B, H, W, C]` becomes `[B, C]`, which is f32 for maps of bf16.
 ///
 /// # Errors
 /// When the input is no image of floats on a device that has a kernel.
 pub fn global_avg_pool(x: &Tensor) -> Result<Tensor> {
-    check_inputs(NAME, &[x])?;
+    check_maps(NAME, &[x], &[])?;
     let &[b, h, w, c] = x.dims() else {
         bail!("{NAME}: expected an input [B, H, W, C], found {:?}", x.dims());
     };
     if b * h * w * c == 0 {
         bail!("{NAME}: an axis has length 0 (input {:?})", x.dims());
+    }
+    #[cfg(feature = "cuda")]
+    if x.device().is_cuda() {
+        return super::on_card::global_avg_pool(x);
     }
     by_dtype!(NAME, x, T => {
         let xp = plain(x)?;

@@ -2,6 +2,8 @@
 
 mod max;
 mod mean;
+#[cfg(feature = "cuda")]
+mod on_card;
 
 pub use max::max_pool2d;
 pub use mean::global_avg_pool;

@@ -87,17 +87,19 @@ pub(crate) fn forward<T: MapElement>(
     Ok(out)
 }
 
-/// The first half of backward, up to the gate; `[B, C]` each.
-pub(crate) struct GateGradient<A> {
+/// What the second half of backward needs of the first; `[B, C]` each.
+pub(crate) struct MaskedSums<A> {
     /// Sum over the pixels of g, the gradient behind the ReLU.
     pub(crate) s0: CudaSlice<A>,
     /// Sum over the pixels of g (x - mean).
     pub(crate) s1: CudaSlice<A>,
-    /// The gradient of the gate, to be sent through the excitation and back to `pooled`.
-    pub(crate) gate: CudaSlice<A>,
 }
 
-/// The gradient of the gate from that of the output, `dout`.
+/// Those sums, and the gradient of the gate `[B, C]`.
+type WithGate<A> = (MaskedSums<A>, CudaSlice<A>);
+
+/// The first half of backward: sums, and the gradient of the gate `[B, C]` from that of the output, `dout`, to be sent
+/// through the excitation and back to `pooled`.
 pub(crate) fn gate_backward<T: MapElement>(
     gpu: &Gpu,
     dout: &CudaView<T>,
@@ -106,7 +108,7 @@ pub(crate) fn gate_backward<T: MapElement>(
     statistics: &Statistics<T::Acc>,
     bias: &CudaView<T::Acc>,
     dims: MapDims,
-) -> Result<GateGradient<T::Acc>> {
+) -> Result<WithGate<T::Acc>> {
     let MapDims { images, rows, channels } = dims;
     let width = gpu.width(dims, &[dout, out, x]);
     let (config, splits) = geometry::sums(dims, width);
@@ -144,7 +146,7 @@ pub(crate) fn gate_backward<T: MapElement>(
             channels,
         ],
     )?;
-    Ok(GateGradient { s0, s1, gate })
+    Ok((MaskedSums { s0, s1 }, gate))
 }
 
 /// What the second half of backward gives.
@@ -167,7 +169,7 @@ pub(crate) fn backward<T: MapElement>(
     out: &CudaView<T>,
     x: &CudaView<T>,
     gate: &CudaView<T::Acc>,
-    gate_gradient: &GateGradient<T::Acc>,
+    sums: &MaskedSums<T::Acc>,
     dpooled: &CudaView<T::Acc>,
     centred: &CudaView<T::Acc>,
     statistics: &Statistics<T::Acc>,
@@ -186,8 +188,8 @@ pub(crate) fn backward<T: MapElement>(
             gpu.write(&mut dbias),
             gpu.write(&mut k1),
             gpu.write(&mut k2),
-            gpu.read(&gate_gradient.s0),
-            gpu.read(&gate_gradient.s1),
+            gpu.read(&sums.s0),
+            gpu.read(&sums.s1),
             gpu.read(gate),
             gpu.read(dpooled),
             gpu.read(centred),

@@ -1,10 +1,14 @@
 //! The end of a squeeze-and-excitation bottleneck (Hu et al. 2018) in one pass: `relu(x gate + residual)`.
 
+#[cfg(feature = "cuda")]
+mod on_card;
+
 use candle_core::{Result, Tensor, bail};
 use tracing::trace_span;
 
 use crate::autograd::{self, Backward};
-use crate::element::{Element, by_dtype, check_inputs, from_vec, plain, storage, values};
+use crate::element::{Element, by_dtype, from_vec, plain, storage, values};
+use crate::inputs::check_maps;
 use crate::memory;
 use crate::rows::{self, Parts};
 use crate::simd::vectorised;
@@ -16,12 +20,16 @@ const NAME: &str = "se_scale_add_relu";
 /// # Errors
 /// When shapes, types or devices do not fit together; the message names the shapes.
 pub fn se_scale_add_relu(x: &Tensor, gate: &Tensor, residual: &Tensor) -> Result<Tensor> {
-    check_inputs(NAME, &[x, gate, residual])?;
+    check_maps(NAME, &[x, residual], &[gate])?;
     let (&[b, h, w, c], &[gb, gc]) = (x.dims(), gate.dims()) else {
         bail!("{NAME}: expected [B, H, W, C] and a gate [B, C], found {:?} and {:?}", x.dims(), gate.dims());
     };
     if (gb, gc) != (b, c) || residual.dims() != x.dims() || x.elem_count() == 0 {
         bail!("{NAME}: input {:?}, gate {:?}, residual {:?}", x.dims(), gate.dims(), residual.dims());
+    }
+    #[cfg(feature = "cuda")]
+    if x.device().is_cuda() {
+        return on_card::se_scale_add_relu(x, gate, residual);
     }
     by_dtype!(NAME, x, T => {
         let (xp, gp, rp) = (plain(x)?, plain(gate)?, plain(residual)?);

@@ -7,13 +7,16 @@
 
 mod cpu;
 mod gate;
+#[cfg(feature = "cuda")]
+mod on_card;
 
 use candle_core::{Result, Tensor, Var, bail};
 
 use crate::autograd::{self, Backward};
 use crate::batch_norm::cpu::Affine;
 use crate::batch_norm::{BatchNorm2d, Fuse, Mode};
-use crate::element::{Element, by_dtype, check_inputs, from_vec, plain, storage, values};
+use crate::element::{Element, by_dtype, from_vec, plain, storage, values};
+use crate::inputs::check_maps;
 use crate::params::{Init, Scope};
 use gate::{Gate, GateWeights};
 
@@ -47,13 +50,17 @@ impl SqueezeExcite {
     /// # Errors
     /// When shapes, types or devices do not fit together; the message names the shapes.
     pub fn forward(&self, norm: &BatchNorm2d, x: &Tensor, residual: &Tensor, mode: Mode) -> Result<Tensor> {
-        check_inputs(NAME, &[x, residual, &self.layers[0]])?;
+        check_maps(NAME, &[x, residual], &[&self.layers[0]])?;
         if residual.dims() != x.dims() {
             bail!("{NAME}: input of shape {:?}, residual of shape {:?}", x.dims(), residual.dims());
         }
         norm.check(x, mode, Fuse::NONE)?;
         if x.dims()[3] != self.channels {
             bail!("{NAME}: expected {} channels, found an input of shape {:?}", self.channels, x.dims());
+        }
+        #[cfg(feature = "cuda")]
+        if x.device().is_cuda() {
+            return on_card::forward(self, norm, x, residual, mode);
         }
         by_dtype!(NAME, x, T => self.run::<T>(norm, x, residual, mode))
     }

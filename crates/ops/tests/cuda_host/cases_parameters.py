@@ -98,22 +98,18 @@ def elementwise(entry, count, order):
         scaled, factor = empty(count, entry), Guarded(np.array(-1.5), acc)
         m(f"scale_{entry}", *g.flat(count), scaled, b, factor, count, order=order)
         near(scaled, -1.5 * bv, entry, "scaled", True)
-        x, xv = maps(entry, normal(rng, 2, 3, count))
-        swapped = empty((2, count, 3), entry)
-        m(f"swap_axes_{entry}", *g.flat(6 * count), swapped, x, 2, 3, count, order=order)
-        assert (swapped.get() == xv.transpose(0, 2, 1)).all(), "axes"
     return {"a": a.inside}
 
 
 def rounding(order):
     """bf16 of every kind of f32: ties, overflow to infinity, subnormal, NaN."""
-    m = Module("cuda/elementwise.cu")
+    m = Module("conv/weights.cu")
     bits = np.concatenate([np.arange(0, 2**32, 65521 * 7, np.uint64).astype(np.uint32),
                            np.array([0x3F808000, 0x3F818000, 0x7F7FFFFF, 0x7F800001, 0xFF800000, 1], np.uint32)])
     values = Guarded(bits.view(np.float32), "f32")
     to, back = empty(bits.size, "bf16"), empty(bits.size, "f32")
-    m("narrow_bf16", *g.flat(bits.size), to, values, bits.size, order=order)
-    m("widen_bf16", *g.flat(bits.size), back, to, bits.size, order=order)
+    m("weights_to_maps_bf16", *g.flat(bits.size), to, values, 1, bits.size, 1, order=order)
+    m("weights_from_maps_bf16", *g.flat(bits.size), back, to, 1, bits.size, 1, order=order)
     source, found = bits.view(np.float32), to.get()
     nan = np.isnan(source)
     source = np.where(nan, 0, source).astype(np.float64)

@@ -1,6 +1,8 @@
 //! The closed formula of `golden/fill.py`: weights and inputs from name and index. See there.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
+
+use super::device::device;
 
 const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
 
@@ -51,5 +53,7 @@ pub fn image(dims: [usize; 4], dtype: DType) -> Tensor {
 }
 
 pub fn tensor(values: Vec<f64>, dims: &[usize], dtype: DType) -> Tensor {
-    Tensor::from_vec(values, dims, &Device::Cpu).and_then(|t| t.to_dtype(dtype)).expect("a tensor")
+    Tensor::from_vec(values, dims, &candle_core::Device::Cpu)
+        .and_then(|t| t.to_dtype(dtype)?.to_device(device()))
+        .expect("a tensor")
 }

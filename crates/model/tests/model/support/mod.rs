@@ -1,15 +1,20 @@
 //! Golden files, and encoders with the weights they were made with.
 
+pub mod device;
 pub mod fill;
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 
 use candle_core::{DType, Device, Tensor};
+pub use device::device;
 use sonovox_model::{EncoderConfig, Preset, SeResNext};
-use sonovox_ops::ParamStore;
+use sonovox_ops::{ParamStore, Precision};
 
-pub fn golden_path(name: &str) -> std::path::PathBuf {
-    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+/// The golden files of this crate; a test program that was built elsewhere is told by CARGO_MANIFEST_DIR where it is.
+pub fn golden_path(name: &str) -> PathBuf {
+    let crate_dir = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
+    PathBuf::from(crate_dir).join("tests/golden").join(name)
 }
 
 pub fn golden(name: &str) -> HashMap<String, Tensor> {
@@ -46,9 +51,20 @@ pub fn filled(config: &EncoderConfig, dtype: DType) -> (SeResNext, ParamStore) {
     (encoder, store)
 }
 
+/// What the device can compute in.
+pub fn precisions() -> &'static [Precision] {
+    if device().is_cuda() { &[Precision::F32, Precision::Tf32, Precision::Bf16] } else { &[Precision::F32] }
+}
+
 /// An encoder as training starts with it.
 pub fn fresh(config: &EncoderConfig, dtype: DType) -> (SeResNext, ParamStore) {
-    let store = ParamStore::new(1, dtype, &Device::Cpu);
+    fresh_in(config, dtype, Precision::F32)
+}
+
+/// The same in a precision; it starts from the same parameters.
+pub fn fresh_in(config: &EncoderConfig, dtype: DType, precision: Precision) -> (SeResNext, ParamStore) {
+    let store =
+        ParamStore::new(1, dtype, device()).with_precision(precision).expect("a precision of the device");
     let encoder = SeResNext::new(config, &store.scope()).expect("an encoder");
     (encoder, store)
 }
