@@ -80,7 +80,7 @@ fn convolutions_with_a_norm() {
             for (seed, (_, var)) in store.params().into_iter().chain(store.buffers()).enumerate() {
                 var.set(&(random(seed as u64, var.dims()).as_tensor() + 1.5)?)?;
             }
-            let spec = Conv2dSpec { stride: 1, padding: 0, dilation: 1, groups };
+            let spec = Conv2dSpec { groups, ..Conv2dSpec::default() };
             let (x, w) = (random(1, &x), random(2, &w));
             Ok(vec![no_grad(|| conv2d_norm(&x, &w, spec, &norm, Mode::Eval, true))?])
         });
@@ -183,7 +183,7 @@ impl Net {
 
     fn logits(&self, x: &Tensor, mode: Mode) -> Result<Tensor> {
         let layer = |x: &Tensor, i: usize, stride, padding, groups| {
-            let spec = Conv2dSpec { stride, padding, dilation: 1, groups, ..Conv2dSpec::default() };
+            let spec = Conv2dSpec { stride, padding, groups, ..Conv2dSpec::default() };
             conv2d_norm(x, &self.convs[i], spec, &self.norms[i], mode, true)
         };
         let x = max_pool2d(&layer(x, 0, 2, 3, 1)?, 3, 2, 1)?;
