@@ -80,7 +80,7 @@ fn convolutions_with_a_norm() {
             for (seed, (_, var)) in store.params().into_iter().chain(store.buffers()).enumerate() {
                 var.set(&(random(seed as u64, var.dims()).as_tensor() + 1.5)?)?;
             }
-            let spec = Conv2dSpec { stride: 1, padding: 0, dilation: 1, groups };
+            let spec = Conv2dSpec { stride: 1, padding: 0, dilation: 1, groups, ..Conv2dSpec::default() };
             let (x, w) = (random(1, &x), random(2, &w));
             Ok(vec![no_grad(|| conv2d_norm(&x, &w, spec, &norm, Mode::Eval, true))?])
         });
