@@ -114,14 +114,12 @@ if ! $node; then exit 0; fi
 folder=$target/node
 rm -rf "$folder"
 mkdir -p "$folder"
-CARGO_TARGET_DIR="$target" cargo build --release --package sonovox-model --features cuda --example train_step "$@" \
-    || fail "cargo build of train_step failed, see above"
 cp "$program" "$folder/sonovox"
-cp "$target/release/examples/train_step" "$folder/train_step"
+# one call for tests and example, so that candle's kernels are compiled once for both
 CARGO_TARGET_DIR="$target" cargo test --no-run --release --package sonovox-ops --package sonovox-model \
-    --features sonovox-ops/cuda,sonovox-model/cuda --tests --message-format json-render-diagnostics "$@" \
+    --features sonovox-ops/cuda,sonovox-model/cuda --message-format json-render-diagnostics "$@" \
     > "$target/tests.json" || fail "cargo test --no-run failed, see above"
-# test-CRATE-NAME, one to a test program
+# train_step, and test-CRATE-NAME for each test program
 python3 - "$target/tests.json" "$folder" << 'PYTHON'
 import json
 import shutil
@@ -129,9 +127,15 @@ import sys
 
 for line in open(sys.argv[1]):
     message = json.loads(line)
-    if message.get("executable") and message["profile"]["test"] and "example" not in message["target"]["kind"]:
-        crate = message["package_id"].rsplit("/", 1)[-1].split("#")[0]
-        shutil.copy(message["executable"], f"{sys.argv[2]}/test-{crate}-{message['target']['name']}")
+    if not message.get("executable"):
+        continue
+    crate = message["package_id"].rsplit("/", 1)[-1].split("#")[0]
+    name = message["target"]["name"]
+    if message["target"]["kind"] != ["example"]:
+        name = f"test-{crate}-{name}"
+    elif name != "train_step":
+        continue
+    shutil.copy(message["executable"], f"{sys.argv[2]}/{name}")
 PYTHON
 strip "$folder"/*
 echo "build-cuda: for a GPU node, in $folder"

@@ -9,6 +9,8 @@ mod cpu;
 mod gate;
 #[cfg(feature = "cuda")]
 mod on_card;
+#[cfg(any(feature = "cuda", test))]
+mod tensor_gate;
 
 use candle_core::{Result, Tensor, Var, bail};
 
