@@ -1,84 +1,7 @@
-//! Plane geometry in millimetres: `x` to the right of the screen, `y` away from the probe's face.
+//! Geometry in millimetres. The scan plane: `x` to the right of the screen, `y` away from the probe's face. The body:
+//! `x` to the fetus's left, `y` to its front, `z` to its head, the origin in the middle of its abdomen.
 
-use std::ops::{Add, Mul, Sub};
-
-/// A point or a direction in the scan plane, in millimetres.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Vec2 {
-    /// lateral, to the right of the screen
-    pub x: f32,
-    /// axial, away from the probe
-    pub y: f32,
-}
-
-/// Shorthand for [`Vec2`].
-pub const fn vec2(x: f32, y: f32) -> Vec2 {
-    Vec2 { x, y }
-}
-
-impl Vec2 {
-    /// Length, millimetres.
-    pub fn length(self) -> f32 {
-        // millimetres neither over- nor underflow: `hypot`'s care is not needed and slow
-        self.dot(self).sqrt()
-    }
-
-    /// Turned by `angle_rad`, from `+x` towards `+y`.
-    pub fn rotated(self, angle_rad: f32) -> Vec2 {
-        let (sin, cos) = angle_rad.sin_cos();
-        vec2(cos * self.x - sin * self.y, sin * self.x + cos * self.y)
-    }
-
-    /// Scalar product.
-    pub fn dot(self, other: Vec2) -> f32 {
-        self.x * other.x + self.y * other.y
-    }
-}
-
-impl Add for Vec2 {
-    type Output = Vec2;
-    fn add(self, other: Vec2) -> Vec2 {
-        vec2(self.x + other.x, self.y + other.y)
-    }
-}
-
-impl Sub for Vec2 {
-    type Output = Vec2;
-    fn sub(self, other: Vec2) -> Vec2 {
-        vec2(self.x - other.x, self.y - other.y)
-    }
-}
-
-impl Mul<f32> for Vec2 {
-    type Output = Vec2;
-    fn mul(self, factor: f32) -> Vec2 {
-        vec2(self.x * factor, self.y * factor)
-    }
-}
-
-/// Where a structure drawn in its own coordinates lies in the body.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Placement {
-    /// where the origin goes
-    pub origin: Vec2,
-    /// turn about that origin
-    pub angle_rad: f32,
-    /// `x` is mirrored before the turn: the fetus lies the other way round
-    pub is_mirrored: bool,
-}
-
-impl Placement {
-    /// A point of the drawing in the body.
-    pub fn point(&self, p: Vec2) -> Vec2 {
-        let p = if self.is_mirrored { vec2(-p.x, p.y) } else { p };
-        p.rotated(self.angle_rad) + self.origin
-    }
-
-    /// An angle of the drawing in the body.
-    pub fn angle(&self, angle_rad: f32) -> f32 {
-        if self.is_mirrored { self.angle_rad - angle_rad } else { self.angle_rad + angle_rad }
-    }
-}
+pub use glam::{Quat, Vec2, Vec3, vec2, vec3};
 
 /// 0 below `low`, 1 above `high`, smooth between.
 pub fn smoothstep(low: f32, high: f32, value: f32) -> f32 {
@@ -86,19 +9,59 @@ pub fn smoothstep(low: f32, high: f32, value: f32) -> f32 {
     t * t * (3.0 - 2.0 * t)
 }
 
+/// A system of its own inside the body: a head, a heart, a thigh.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Frame {
+    /// where its origin lies
+    pub origin: Vec3,
+    /// its three axes, unit vectors at right angles
+    pub axes: [Vec3; 3],
+    /// body millimetres to a unit of its own
+    pub scale: f32,
+}
+
+impl Frame {
+    /// The body's own.
+    pub fn body(scale: f32) -> Self {
+        Self { origin: Vec3::ZERO, axes: [Vec3::X, Vec3::Y, Vec3::Z], scale }
+    }
+
+    /// From a first axis and a direction that the second shall be as near to as right angles allow.
+    pub fn along(origin: Vec3, first: Vec3, towards_second: Vec3, scale: f32) -> Self {
+        let first = first.normalize();
+        let second = (towards_second - first * first.dot(towards_second)).normalize();
+        Self { origin, axes: [first, second, first.cross(second)], scale }
+    }
+
+    /// The same with the third axis turned about where it points away from `direction`: which hand a system has does
+    /// not matter to solids.
+    pub fn with_third_towards(mut self, direction: Vec3) -> Self {
+        if self.axes[2].dot(direction) < 0.0 {
+            self.axes[2] = -self.axes[2];
+        }
+        self
+    }
+
+    /// A point given in this system, in the body.
+    pub fn point(&self, p: Vec3) -> Vec3 {
+        self.origin + self.direction(p) * self.scale
+    }
+
+    /// A direction given in this system, in the body.
+    pub fn direction(&self, d: Vec3) -> Vec3 {
+        self.axes[0] * d.x + self.axes[1] * d.y + self.axes[2] * d.z
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn mirrored_placement_keeps_points_and_angles_consistent() {
-        let placement = Placement { origin: vec2(3.0, 50.0), angle_rad: 0.7, is_mirrored: true };
-        let angle = 0.4_f32;
-        let tip = placement.point(vec2(angle.cos(), angle.sin()));
-        let direction = tip - placement.origin;
-        // a mirrored axis points to the other side: the angle of the axis is the same modulo half a turn
-        let expected = placement.angle(angle) + std::f32::consts::PI;
-        let expected = vec2(expected.cos(), expected.sin());
-        assert!((direction - expected).length() < 1e-5, "{direction:?} {expected:?}");
+    fn a_frame_keeps_right_angles_and_scales() {
+        let frame = Frame::along(vec3(1.0, 2.0, 3.0), vec3(1.0, 1.0, 0.2), vec3(0.0, 1.0, 0.0), 2.0);
+        let [a, b, c] = frame.axes;
+        assert!(a.dot(b).abs() < 1e-6 && (a.cross(b) - c).length() < 1e-6);
+        assert!((frame.point(vec3(0.0, 3.0, 4.0)) - frame.origin).length() - 10.0 < 1e-5);
     }
 }

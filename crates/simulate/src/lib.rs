@@ -11,7 +11,7 @@
 //! - [`gaze`]: where the sonographer looks.
 //! - `recording` and `writer`: one recording put together; the folder on disk.
 //!
-//! It is a first version: flat drawings in a row, not a fetus. Nothing clinical follows from it.
+//! docs/simulation.md says what is modelled, from which sources, and what is not. Nothing clinical follows from it.
 
 pub mod anatomy;
 mod config;

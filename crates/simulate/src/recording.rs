@@ -8,7 +8,7 @@ use sonovox_study::{GazeSample, PlaneSpan};
 use crate::anatomy::{PLANE_NAMES, Subject, World};
 use crate::gaze::GazeSource;
 use crate::geometry::Vec2;
-use crate::image::{Imager, Layout};
+use crate::image::{Imager, Machine, Patient};
 use crate::probe::{PlaneVisit, ProbePath, Visits};
 use crate::rng::stream;
 use crate::speech::{Phrases, SAMPLE_RATE_HZ, Script, Soundtrack, Synthesiser, Voice, script::ScriptSource};
@@ -47,7 +47,7 @@ pub struct RecordingPlan<'a> {
     /// who is who
     pub cast: Cast,
     subject: Subject,
-    layout: Layout,
+    machine: Machine,
     world: World,
     path: ProbePath,
     /// planes as they can be seen
@@ -73,11 +73,12 @@ impl<'a> RecordingPlan<'a> {
         let (seed, recording) = (config.seed, cast.recording);
         let planes = config.plane_indices()?;
         let subject = Subject::draw(seed, cast.subject);
-        let layout = Layout::new(config.video.width as usize, config.video.height as usize, subject.depth_mm);
-        let planned = Visits::plan(config, &planes, recording);
-        let world = World::build(&subject, &planned.planes, seed, recording);
-        let path = ProbePath::plan(&planned, &world, seed, recording);
-        let visits = path.spans(&planned, &world);
+        let planned = Visits::plan(config, &planes, recording, cast.sonographer);
+        let world = World::build(&subject, seed, recording);
+        let path = ProbePath::plan(&planned, &subject, &world, seed, recording);
+        let visits = path.spans(&planned);
+        let machine =
+            Machine::draw(&config.video, &subject, &visits, &mut stream(seed, "machine", recording));
 
         let voice = Voice::draw(seed, cast.sonographer);
         let seconds = config.seconds;
@@ -85,17 +86,11 @@ impl<'a> RecordingPlan<'a> {
             ScriptSource { config: &config.speech, phrases, planes: &planes, visits: &visits, seconds }
                 .write(&mut stream(seed, "script", recording), |text| synthesiser.speak(&voice, text))?;
 
-        let source = GazeSource {
-            config: &config.gaze,
-            world: &world,
-            path: &path,
-            visits: &visits,
-            layout: &layout,
-            seconds,
-        };
+        let source =
+            GazeSource { config: &config.gaze, path: &path, visits: &visits, machine: &machine, seconds };
         let gaze = source.samples(&mut stream(seed, "gaze", recording)).into_iter().map(rounded).collect();
         let centres = centre_track(&source);
-        Ok(Self { config, cast, subject, layout, world, path, visits, script, gaze, centres })
+        Ok(Self { config, cast, subject, machine, world, path, visits, script, gaze, centres })
     }
 
     /// Planes and background, covering the recording. Planes count as in the config, background comes after them.
@@ -145,13 +140,16 @@ impl<'a> RecordingPlan<'a> {
         };
         let mut writer = RecordingWriter::create(path, &format)?;
         let mut rng = stream(config.seed, "image", self.cast.recording);
-        let mut imager = Imager::new(&self.layout, &self.subject, &mut rng);
+        let patient = Patient::of(config.seed, self.cast.subject);
+        let mut imager = Imager::new(&self.machine, &self.subject, &patient, &mut rng);
         let mut sound =
             Soundtrack::new(&self.script, &config.speech, config.seconds, config.seed, self.cast.recording);
-        let (mut frame, mut samples) = (vec![0; self.layout.width * self.layout.height], Vec::new());
+        let (mut frame, mut samples) = (vec![0; imager.pixels()], Vec::new());
         let mut samples_done = 0;
         for index in 0..config.frames() as u64 {
-            imager.frame(&self.world, &self.path.view(rate.time_of(index)), &mut frame);
+            let time_secs = rate.time_of(index);
+            let (view, freeze) = self.path.shown(time_secs);
+            imager.frame(&self.world, &view, self.machine.setting(time_secs), freeze, &mut frame);
             writer.push_frame(&frame)?;
             let samples_due = (rate.time_of(index + 1) * f64::from(SAMPLE_RATE_HZ)).round() as usize;
             sound.next(samples_due - samples_done, &mut samples);

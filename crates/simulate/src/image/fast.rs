@@ -10,12 +10,12 @@ pub fn round(x: f32) -> f32 {
     (x + ROUNDER) - ROUNDER
 }
 
-/// The whole number nearest to `x` (|x| below 2^22) modulo `SIDE`, a power of two: the place in a table that repeats.
+/// The whole number nearest to `x`, |x| below 2^22, as a number of 23 bits that wraps: good for sums modulo a power
+/// of two.
 #[inline]
-pub fn wrapped<const SIDE: usize>(x: f32) -> usize {
-    const { assert!(SIDE.is_power_of_two() && SIDE <= 1 << 22) };
+pub fn rounded(x: f32) -> i32 {
     // the low bits of the sum are those of the whole number, in two's complement
-    (x + ROUNDER).to_bits() as usize % SIDE
+    (x + ROUNDER).to_bits() as i32 & 0x007f_ffff
 }
 
 /// 2 to the power of `x`, relative error below 1e-4; `x` beyond +-126 is cut off.
@@ -48,7 +48,7 @@ mod tests {
     #[test]
     fn wrapping_rounds_and_repeats() {
         for (x, expected) in [(0.2, 0), (1.6, 2), (-0.7, 127), (128.3, 0), (-129.0, 127)] {
-            assert_eq!(wrapped::<128>(x), expected, "{x}");
+            assert_eq!(rounded(x) % 128, expected, "{x}");
         }
     }
 

@@ -2,6 +2,9 @@
 
 use crate::geometry::{Vec2, vec2};
 
+/// Most beam lines that a grid may have: rows are worked on in arrays of this length.
+pub const MAX_LINES: usize = 512;
+
 /// Lines and samples of one frame. Arrays on it are `[sample, line]`, so that one row is one depth.
 ///
 /// Probe coordinates: the origin is the middle of the probe's face, `y` points into the body.
@@ -23,7 +26,7 @@ pub struct PolarGrid {
 impl PolarGrid {
     /// A grid with the given counts and geometry.
     pub fn new(lines: usize, samples: usize, radius_mm: f32, half_angle_rad: f32, depth_mm: f32) -> Self {
-        assert!(lines > 1 && samples > 1, "a grid needs at least 2 x 2 points");
+        assert!((2..=MAX_LINES).contains(&lines) && samples > 1, "a grid needs 2 to 512 lines and 2 samples");
         let line_step = 2.0 * half_angle_rad / (lines - 1) as f32;
         let directions = (0..lines)
             .map(|line| {

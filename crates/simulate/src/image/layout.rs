@@ -1,10 +1,10 @@
 //! Where things are on the screen: the side panel, the fan, and how many pixels a millimetre has.
 
-use super::grid::PolarGrid;
+use super::grid::{MAX_LINES, PolarGrid};
 use crate::geometry::{Vec2, vec2};
 
 /// Radius of the virtual convex probe, mm.
-const PROBE_RADIUS_MM: f32 = 40.0;
+pub const PROBE_RADIUS_MM: f32 = 40.0;
 /// Half of its opening angle.
 const HALF_ANGLE_DEG: f32 = 28.5;
 /// Share of the width that the side panel takes.
@@ -48,7 +48,7 @@ impl Layout {
     pub fn grid(&self) -> PolarGrid {
         let fan_width =
             2.0 * (PROBE_RADIUS_MM + self.depth_mm) * HALF_ANGLE_DEG.to_radians() * self.px_per_mm;
-        let lines = ((fan_width / 2.6) as usize).clamp(48, 512);
+        let lines = ((fan_width / 2.6) as usize).clamp(48, MAX_LINES);
         let samples = ((self.depth_mm * self.px_per_mm * 0.95) as usize).clamp(64, 1024);
         PolarGrid::new(lines, samples, PROBE_RADIUS_MM, HALF_ANGLE_DEG.to_radians(), self.depth_mm)
     }

@@ -1,64 +1,84 @@
 //! Scatterers: complex white noise that belongs to the body, so that speckle moves with the tissue and changes
 //! when the plane does.
 
-use super::fast::wrapped;
+use super::fast::rounded;
+use crate::geometry::Vec3;
 use crate::rng::{Stream, normal};
 
-const SIDE: usize = 128;
-/// Side of a cell, mm: about a pixel of the default screen.
-const CELL_MM: f32 = 0.42;
-/// Distance along the travel over which speckle becomes unrelated, mm: about the thickness of the slice.
-const SLICE_MM: f32 = 1.6;
+/// Values in the table.
+const COUNT: usize = 1 << 16;
+/// Side of a cell, mm: under the resolution of the beam.
+const CELL_MM: f32 = 0.6;
+/// Steps of the table to the next cell along y and z. Cells of one value lie 100 mm apart and more, in no simple direction.
+const STEPS: (i32, i32) = (251, 24_593);
+/// Sheets across the slice, a cell apart: what the beam's thickness adds up, so that speckle changes by and by when the
+/// plane moves along its normal.
+const SHEETS: usize = 5;
+/// Standard deviation of the beam's profile across the slice, mm.
+const SLICE_SIGMA_MM: f32 = 0.75;
 
-/// A field of circular complex Gaussian values of unit variance a component, repeating after 128 cells.
-#[derive(Debug, Clone)]
-pub struct Scatterers(Box<[[f32; 2]; SIDE * SIDE]>);
-
-/// The two stacked fields that a plane lies between and its share of each.
-#[derive(Debug, Clone, Copy)]
-pub struct Slice {
-    shifts: [[usize; 2]; 2],
-    shares: [f32; 2],
-}
-
-impl Slice {
-    /// The slice at a travel of the probe.
-    pub fn at(travel_mm: f32) -> Self {
-        let place = travel_mm / SLICE_MM;
-        let whole = place.floor();
-        let (sin, cos) = ((place - whole) * std::f32::consts::FRAC_PI_2).sin_cos();
-        Self { shifts: [shift(whole as i64), shift(whole as i64 + 1)], shares: [cos, sin] }
-    }
-}
-
-/// Where in the table a slice starts.
-fn shift(slice: i64) -> [usize; 2] {
-    let mixed = (slice as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    [(mixed >> 20) as usize % SIDE, (mixed >> 40) as usize % SIDE]
+/// A field of circular complex Gaussian values of unit variance a component.
+#[derive(Clone)]
+pub struct Scatterers {
+    table: Box<[[f32; 2]]>,
+    /// weight of each sheet; the squares sum to 1
+    shares: [f32; SHEETS],
 }
 
 impl Scatterers {
     /// A new field.
     pub fn draw(rng: &mut Stream) -> Self {
-        let table: Vec<[f32; 2]> = (0..SIDE * SIDE).map(|_| [normal(rng), normal(rng)]).collect();
-        Self(table.try_into().expect("as many as the table holds"))
+        let profile: [f32; SHEETS] =
+            std::array::from_fn(|sheet| (-0.5 * (off_mm(sheet) / SLICE_SIGMA_MM).powi(2)).exp());
+        let norm = profile.iter().map(|share| share * share).sum::<f32>().sqrt();
+        Self {
+            table: (0..COUNT).map(|_| [normal(rng), normal(rng)]).collect(),
+            shares: profile.map(|share| share / norm),
+        }
     }
 
-    /// The scatterer nearest to a point of the body (mm) in a slice.
-    #[inline]
-    pub fn at(&self, x_mm: f32, y_mm: f32, slice: &Slice) -> [f32; 2] {
-        let column = wrapped::<SIDE>(x_mm * (1.0 / CELL_MM));
-        let row = wrapped::<SIDE>(y_mm * (1.0 / CELL_MM));
-        let value =
-            |[down, right]: [usize; 2]| self.0[((row + down) % SIDE) * SIDE + (column + right) % SIDE];
-        let (a, b) = (value(slice.shifts[0]), value(slice.shifts[1]));
-        let [sa, sb] = slice.shares;
-        [sa * a[0] + sb * b[0], sa * a[1] + sb * b[1]]
+    /// The scatterers along a row of beams: at `apex + range * beam` for every beam, in a slice across `normal`, times
+    /// `amplitude`; all of the body, mm.
+    pub fn row(
+        &self,
+        apex: Vec3,
+        range: f32,
+        beams: &[Vec3],
+        normal: Vec3,
+        amplitude: &[f32],
+        out: [&mut [f32]; 2],
+    ) {
+        let per_cell = 1.0 / CELL_MM;
+        let starts: [Vec3; SHEETS] = std::array::from_fn(|sheet| (apex + normal * off_mm(sheet)) * per_cell);
+        let step = range * per_cell;
+        let [re, im] = out;
+        for (((re, im), beam), amplitude) in re.iter_mut().zip(im).zip(beams).zip(amplitude) {
+            let (mut sum_re, mut sum_im) = (0.0, 0.0);
+            for (start, share) in starts.iter().zip(self.shares) {
+                let [vr, vi] = self.table[cell(*start + *beam * step)];
+                sum_re += share * vr;
+                sum_im += share * vi;
+            }
+            *re = amplitude * sum_re;
+            *im = amplitude * sum_im;
+        }
     }
 
     /// `count` values in a row, from a place that follows from `start`: noise that belongs to no place.
     pub fn run(&self, start: usize, count: usize) -> &[[f32; 2]] {
-        let first = start % (self.0.len() - count);
-        &self.0[first..first + count]
+        let first = start % (COUNT - count);
+        &self.table[first..first + count]
     }
+}
+
+/// Distance of a sheet from the middle of the slice.
+fn off_mm(sheet: usize) -> f32 {
+    (sheet as f32 - (SHEETS / 2) as f32) * CELL_MM
+}
+
+/// The table's place of a point in cells.
+#[inline]
+fn cell(p: Vec3) -> usize {
+    let index = rounded(p.x) + rounded(p.y) * STEPS.0 + rounded(p.z) * STEPS.1;
+    index as u32 as usize % COUNT
 }
