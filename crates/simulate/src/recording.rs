@@ -11,7 +11,7 @@ use crate::geometry::Vec2;
 use crate::image::{Imager, Layout};
 use crate::probe::{PlaneVisit, ProbePath, Visits};
 use crate::rng::stream;
-use crate::speech::{Phrases, SAMPLE_RATE_HZ, Script, Soundtrack, Synthesiser, Voice, script::ScriptSource};
+use crate::speech::{Narrator, SAMPLE_RATE_HZ, Scan, Script, Soundtrack};
 use crate::truth::{RecordingTruth, TrueCentre, TrueSpan, TrueUtterance, round_secs};
 use crate::{SimulateConfig, SimulateError};
 
@@ -63,12 +63,11 @@ impl<'a> RecordingPlan<'a> {
     /// Decides everything; the only thing that can fail is speech.
     ///
     /// # Errors
-    /// Those of the synthesiser.
+    /// Those of the narrator.
     pub fn new(
         config: &'a SimulateConfig,
         cast: Cast,
-        phrases: &Phrases,
-        synthesiser: &Synthesiser,
+        narrator: &Narrator<'_>,
     ) -> Result<Self, SimulateError> {
         let (seed, recording) = (config.seed, cast.recording);
         let planes = config.plane_indices()?;
@@ -79,11 +78,16 @@ impl<'a> RecordingPlan<'a> {
         let path = ProbePath::plan(&planned, &world, seed, recording);
         let visits = path.spans(&planned, &world);
 
-        let voice = Voice::draw(seed, cast.sonographer);
         let seconds = config.seconds;
-        let script =
-            ScriptSource { config: &config.speech, phrases, planes: &planes, visits: &visits, seconds }
-                .write(&mut stream(seed, "script", recording), |text| synthesiser.speak(&voice, text))?;
+        let Cast { subject: subject_index, sonographer, .. } = cast;
+        let script = narrator.script(&Scan {
+            recording,
+            subject: subject_index,
+            sonographer,
+            fold: None,
+            visits: &visits,
+            seconds,
+        })?;
 
         let source = GazeSource {
             config: &config.gaze,
@@ -146,8 +150,14 @@ impl<'a> RecordingPlan<'a> {
         let mut writer = RecordingWriter::create(path, &format)?;
         let mut rng = stream(config.seed, "image", self.cast.recording);
         let mut imager = Imager::new(&self.layout, &self.subject, &mut rng);
-        let mut sound =
-            Soundtrack::new(&self.script, &config.speech, config.seconds, config.seed, self.cast.recording);
+        let mut sound = Soundtrack::new(
+            &self.script,
+            &config.speech,
+            config.seconds,
+            config.seed,
+            self.cast.recording,
+            &[],
+        );
         let (mut frame, mut samples) = (vec![0; self.layout.width * self.layout.height], Vec::new());
         let mut samples_done = 0;
         for index in 0..config.frames() as u64 {
@@ -183,7 +193,13 @@ impl<'a> RecordingPlan<'a> {
                 .script
                 .utterances
                 .iter()
-                .map(|u| TrueUtterance::of(u, u.visit.map(plane_of)))
+                .map(|u| TrueUtterance::of(&self.script, u, u.visit.map(plane_of)))
+                .collect(),
+            voices_behind: self
+                .script
+                .behind
+                .iter()
+                .map(|u| TrueUtterance::of(&self.script, u, None))
                 .collect(),
             centre_track: self.centres.clone(),
         }
