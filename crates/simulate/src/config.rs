@@ -55,7 +55,7 @@ pub struct VideoConfig {
 pub enum Narration {
     /// the plane on the screen
     Matched,
-    /// a plane drawn at random, with the same voices, times and loudness: the control
+    /// a plane drawn at random, the right one not left out, with the same voices, times and loudness: the control
     Scrambled,
 }
 
@@ -65,27 +65,45 @@ pub enum Narration {
 pub struct SpeechConfig {
     /// matched or scrambled
     pub narration: Narration,
-    /// chance that a visit to a plane is spoken of
+    /// chance that a visit to a plane is spoken of, once or several times
     pub mention_share: f64,
+    /// of what is said on a visit, the share that does not say what is seen ("lovely view of that")
+    pub vague_share: f64,
+    /// of the time spoken about the picture, the share that is about the search for a plane
+    pub search_share: f64,
     /// share of the recording without speech, 0 to 1; reached as far as the phrases fit
     pub silence_share: f64,
     /// share of the spoken time that has nothing to do with the picture
     pub chat_share: f64,
+    /// chance that such talk comes from the mother or somebody else, not from the sonographer
+    pub other_share: f64,
     /// when a plane is spoken of
     pub lag: LagConfig,
+    /// what recordings of different folds do not share
+    pub hold_out: HoldOutConfig,
     /// speech over room noise (both RMS, speech while it lasts), dB
     pub speech_to_noise_db: f64,
     /// level of the speech while it lasts, dB of full scale (RMS)
     pub level_dbfs: f64,
+    /// reverberation against the direct sound, dB
+    pub reverberation_db: f64,
     /// beeps of the machine
     pub beeps_per_minute: f64,
+    /// key presses; about a third begin a row of several
+    pub keys_per_minute: f64,
+    /// chairs, doors, things put down
+    pub bumps_per_minute: f64,
+    /// utterances behind a curtain, 26 to 32 dB softer than the others and not counted as speech
+    pub voices_behind_per_minute: f64,
     /// the speech synthesiser
     pub espeak: PathBuf,
-    /// CSV of phrases (`label,text`) instead of the built-in one
+    /// folder of recorded phrases, with a CSV (`file,label,voice,text`), instead of synthesised ones
+    pub recorded: Option<PathBuf>,
+    /// CSV of phrases (`label,text`) for the synthesiser instead of the built-in grammar
     pub phrases: Option<PathBuf>,
 }
 
-/// From finding a plane to speaking of it: uniform between two ends; some speak before they have it.
+/// From finding a plane to first speaking of it: uniform between two ends; some speak before they have it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LagConfig {
@@ -97,6 +115,16 @@ pub struct LagConfig {
     pub early_share: f64,
     /// how much before, at most
     pub early_max_secs: f64,
+}
+
+/// What recordings of different folds do not share; without folds it changes nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HoldOutConfig {
+    /// phrasings of planes: templates of the grammar, texts of a file
+    pub phrasings: bool,
+    /// voices
+    pub voices: bool,
 }
 
 /// The eye tracker.
@@ -140,14 +168,23 @@ impl Default for SpeechConfig {
     fn default() -> Self {
         Self {
             narration: Narration::Matched,
-            mention_share: 0.9,
+            mention_share: 0.7,
+            vague_share: 0.25,
+            search_share: 0.3,
             silence_share: 0.5,
             chat_share: 0.33,
+            other_share: 0.25,
             lag: LagConfig::default(),
+            hold_out: HoldOutConfig::default(),
             speech_to_noise_db: 22.0,
             level_dbfs: -24.0,
+            reverberation_db: -10.0,
             beeps_per_minute: 4.0,
+            keys_per_minute: 8.0,
+            bumps_per_minute: 1.0,
+            voices_behind_per_minute: 1.0,
             espeak: PathBuf::from("espeak-ng"),
+            recorded: None,
             phrases: None,
         }
     }
@@ -155,7 +192,13 @@ impl Default for SpeechConfig {
 
 impl Default for LagConfig {
     fn default() -> Self {
-        Self { min_secs: 0.0, max_secs: 3.0, early_share: 0.15, early_max_secs: 1.5 }
+        Self { min_secs: 0.0, max_secs: 4.0, early_share: 0.15, early_max_secs: 1.5 }
+    }
+}
+
+impl Default for HoldOutConfig {
+    fn default() -> Self {
+        Self { phrasings: true, voices: true }
     }
 }
 
@@ -240,11 +283,26 @@ impl VideoConfig {
 impl SpeechConfig {
     fn check(&self) -> Result<(), SimulateError> {
         limits("speech.mention_share", self.mention_share, 0.0, 1.0)?;
-        limits("speech.silence_share", self.silence_share, 0.0, 1.0)?;
-        limits("speech.chat_share", self.chat_share, 0.0, 1.0)?;
+        for (key, share) in [
+            ("speech.vague_share", self.vague_share),
+            ("speech.search_share", self.search_share),
+            ("speech.silence_share", self.silence_share),
+            ("speech.chat_share", self.chat_share),
+            ("speech.other_share", self.other_share),
+        ] {
+            limits(key, share, 0.0, 1.0)?;
+        }
+        if let (Some(_), Some(phrases)) = (&self.recorded, &self.phrases) {
+            let expected = "nothing beside speech.recorded, whose CSV has the phrases".to_owned();
+            return Err(bad("speech.phrases", expected, phrases.display()));
+        }
         limits("speech.speech_to_noise_db", self.speech_to_noise_db, -10.0, 80.0)?;
         limits("speech.level_dbfs", self.level_dbfs, -60.0, -15.0)?;
+        limits("speech.reverberation_db", self.reverberation_db, -60.0, 6.0)?;
         limits("speech.beeps_per_minute", self.beeps_per_minute, 0.0, 60.0)?;
+        limits("speech.keys_per_minute", self.keys_per_minute, 0.0, 120.0)?;
+        limits("speech.bumps_per_minute", self.bumps_per_minute, 0.0, 60.0)?;
+        limits("speech.voices_behind_per_minute", self.voices_behind_per_minute, 0.0, 30.0)?;
         limits("speech.lag.min_secs", self.lag.min_secs, 0.0, 60.0)?;
         limits("speech.lag.max_secs", self.lag.max_secs, self.lag.min_secs, 60.0)?;
         limits("speech.lag.early_share", self.lag.early_share, 0.0, 1.0)?;
@@ -290,7 +348,7 @@ mod tests {
     #[test]
     fn each_bad_value_is_named() {
         type Spoil = fn(&mut SimulateConfig);
-        let cases: [(&str, Spoil); 8] = [
+        let cases: [(&str, Spoil); 10] = [
             ("recordings", |c| c.recordings = 0),
             ("subjects", |c| c.subjects = 99),
             ("planes", |c| c.planes.push("elbow".to_owned())),
@@ -298,7 +356,11 @@ mod tests {
             ("seconds", |c| c.seconds = 5.0),
             ("background_share", |c| c.background_share = f64::NAN),
             ("video.width", |c| c.video.width = 401),
-            ("speech.lag.max_secs", |c| c.speech.lag.min_secs = 4.0),
+            ("speech.vague_share", |c| c.speech.vague_share = 1.5),
+            ("speech.phrases", |c| {
+                (c.speech.recorded, c.speech.phrases) = (Some("a".into()), Some("b".into()));
+            }),
+            ("speech.lag.max_secs", |c| c.speech.lag.min_secs = 5.0),
         ];
         for (key, spoil) in cases {
             let mut config = SimulateConfig::default();

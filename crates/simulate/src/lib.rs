@@ -27,6 +27,8 @@ pub mod speech;
 mod truth;
 mod writer;
 
-pub use config::{GazeConfig, LagConfig, Narration, SimulateConfig, SpeechConfig, VideoConfig};
+pub use config::{
+    GazeConfig, HoldOutConfig, LagConfig, Narration, SimulateConfig, SpeechConfig, VideoConfig,
+};
 pub use error::SimulateError;
 pub use run::{SimulateSummary, run};

@@ -11,7 +11,7 @@ use crate::geometry::Vec2;
 use crate::image::{Imager, Machine, Patient};
 use crate::probe::{PlaneVisit, ProbePath, Visits};
 use crate::rng::stream;
-use crate::speech::{Phrases, SAMPLE_RATE_HZ, Script, Soundtrack, Synthesiser, Voice, script::ScriptSource};
+use crate::speech::{Narrator, SAMPLE_RATE_HZ, Scan, Script, Soundtrack};
 use crate::truth::{RecordingTruth, TrueCentre, TrueSpan, TrueUtterance, round_secs};
 use crate::{SimulateConfig, SimulateError};
 
@@ -63,12 +63,11 @@ impl<'a> RecordingPlan<'a> {
     /// Decides everything; the only thing that can fail is speech.
     ///
     /// # Errors
-    /// Those of the synthesiser.
+    /// Those of the narrator.
     pub fn new(
         config: &'a SimulateConfig,
         cast: Cast,
-        phrases: &Phrases,
-        synthesiser: &Synthesiser,
+        narrator: &Narrator<'_>,
     ) -> Result<Self, SimulateError> {
         let (seed, recording) = (config.seed, cast.recording);
         let planes = config.plane_indices()?;
@@ -80,11 +79,16 @@ impl<'a> RecordingPlan<'a> {
         let machine =
             Machine::draw(&config.video, &subject, &visits, &mut stream(seed, "machine", recording));
 
-        let voice = Voice::draw(seed, cast.sonographer);
         let seconds = config.seconds;
-        let script =
-            ScriptSource { config: &config.speech, phrases, planes: &planes, visits: &visits, seconds }
-                .write(&mut stream(seed, "script", recording), |text| synthesiser.speak(&voice, text))?;
+        let Cast { subject: subject_index, sonographer, .. } = cast;
+        let script = narrator.script(&Scan {
+            recording,
+            subject: subject_index,
+            sonographer,
+            fold: None,
+            visits: &visits,
+            seconds,
+        })?;
 
         let source =
             GazeSource { config: &config.gaze, path: &path, visits: &visits, machine: &machine, seconds };
@@ -142,8 +146,15 @@ impl<'a> RecordingPlan<'a> {
         let mut rng = stream(config.seed, "image", self.cast.recording);
         let patient = Patient::of(config.seed, self.cast.subject);
         let mut imager = Imager::new(&self.machine, &self.subject, &patient, &mut rng);
-        let mut sound =
-            Soundtrack::new(&self.script, &config.speech, config.seconds, config.seed, self.cast.recording);
+        let pressed: Vec<f64> = self.path.freezes.iter().map(|freeze| freeze.start_secs).collect();
+        let mut sound = Soundtrack::new(
+            &self.script,
+            &config.speech,
+            config.seconds,
+            config.seed,
+            self.cast.recording,
+            &pressed,
+        );
         let (mut frame, mut samples) = (vec![0; imager.pixels()], Vec::new());
         let mut samples_done = 0;
         for index in 0..config.frames() as u64 {
@@ -181,7 +192,13 @@ impl<'a> RecordingPlan<'a> {
                 .script
                 .utterances
                 .iter()
-                .map(|u| TrueUtterance::of(u, u.visit.map(plane_of)))
+                .map(|u| TrueUtterance::of(&self.script, u, u.visit.map(plane_of)))
+                .collect(),
+            voices_behind: self
+                .script
+                .behind
+                .iter()
+                .map(|u| TrueUtterance::of(&self.script, u, None))
                 .collect(),
             centre_track: self.centres.clone(),
         }

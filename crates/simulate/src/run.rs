@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use crate::recording::{Cast, RecordingPlan};
 use crate::rng::stream;
+use crate::speech::Narrator;
 use crate::speech::phrases::CHAT;
-use crate::speech::{Phrases, Synthesiser};
 use crate::truth::RecordingTruth;
 use crate::writer::StudyWriter;
 use crate::{SimulateConfig, SimulateError};
@@ -43,7 +43,7 @@ pub struct SimulateSummary {
     pub chat_secs: f64,
     /// times that anything was said
     pub utterances: usize,
-    /// different phrases and voices, each spoken once by the synthesiser
+    /// different phrases and voices
     pub phrases_spoken: usize,
     /// gaze samples
     pub gaze_samples: usize,
@@ -81,13 +81,12 @@ pub fn run(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<SimulateSummary, SimulateError> {
     config.check()?;
-    let phrases = Phrases::load(config.speech.phrases.as_deref(), &config.planes)?;
-    let synthesiser = Synthesiser::new(&config.speech.espeak)?;
+    let narrator = Narrator::new(config)?;
     let casts = casts(config);
     let writer = StudyWriter::create(config, out, overwrite)?;
-    let workplace = Workplace { config, phrases: &phrases, synthesiser: &synthesiser, writer: &writer };
+    let workplace = Workplace { config, narrator: &narrator, writer: &writer };
     let made = workplace.make_all(&casts, progress)?;
-    let summary = summarise(config, &casts, &made, synthesiser.phrases_spoken());
+    let summary = summarise(config, &casts, &made);
     writer.finish(config, &casts, made.into_iter().map(|made| made.truth).collect())?;
     Ok(summary)
 }
@@ -122,8 +121,7 @@ struct Made {
 
 struct Workplace<'a> {
     config: &'a SimulateConfig,
-    phrases: &'a Phrases,
-    synthesiser: &'a Synthesiser,
+    narrator: &'a Narrator<'a>,
     writer: &'a StudyWriter,
 }
 
@@ -181,7 +179,7 @@ impl Workplace<'_> {
 
     /// Makes one recording; `None` when it was stopped.
     fn make(&self, cast: &Cast, mut on_frame: impl FnMut() -> bool) -> Result<Option<Made>, SimulateError> {
-        let plan = RecordingPlan::new(self.config, *cast, self.phrases, self.synthesiser)?;
+        let plan = RecordingPlan::new(self.config, *cast, self.narrator)?;
         self.writer.write_tables(&plan)?;
         if !plan.write_video(&self.writer.video_path(cast), &mut on_frame)? {
             return Ok(None);
@@ -197,12 +195,8 @@ impl Workplace<'_> {
     }
 }
 
-fn summarise(
-    config: &SimulateConfig,
-    casts: &[Cast],
-    made: &[Made],
-    phrases_spoken: usize,
-) -> SimulateSummary {
+fn summarise(config: &SimulateConfig, casts: &[Cast], made: &[Made]) -> SimulateSummary {
+    let said = made.iter().flat_map(|made| &made.truth.utterances);
     let distinct = |item: fn(&Cast) -> usize| casts.iter().map(item).collect::<HashSet<_>>().len();
     let sum = |item: fn(&Made) -> f64| made.iter().map(item).sum();
     SimulateSummary {
@@ -217,7 +211,7 @@ fn summarise(
         speech_secs: sum(|made| made.speech_secs),
         chat_secs: sum(|made| made.chat_secs),
         utterances: made.iter().map(|made| made.truth.utterances.len()).sum(),
-        phrases_spoken,
+        phrases_spoken: said.map(|u| (&u.voice, &u.text)).collect::<HashSet<_>>().len(),
         gaze_samples: made.iter().map(|made| made.gaze_samples).sum(),
     }
 }

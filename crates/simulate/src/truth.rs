@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::SimulateConfig;
-use crate::speech::Utterance;
+use crate::speech::{Role, Script, Utterance};
 
 /// What the file says of itself.
 pub const NOTICE: &str = "simulation truth: known only because this study is simulated; for evaluation, never an \
@@ -31,8 +31,10 @@ pub struct RecordingTruth {
     pub sonographer: String,
     /// planes and background, covering the recording
     pub plane_spans: Vec<TrueSpan>,
-    /// all speech
+    /// all speech, in order of time, never two at once
     pub utterances: Vec<TrueUtterance>,
+    /// from behind a curtain, hardly to be heard, over anything: not counted as speech
+    pub voices_behind: Vec<TrueUtterance>,
     /// where the structure of interest is while a plane is held
     pub centre_track: Vec<TrueCentre>,
 }
@@ -55,14 +57,24 @@ pub struct TrueUtterance {
     pub start_secs: f64,
     /// last sound
     pub end_secs: f64,
-    /// what the words are about: a plane, `background`, `chat`
+    /// who speaks
+    pub role: Role,
+    /// in whose voice: of espeak-ng or of the recorded phrases
+    pub voice: String,
+    /// whether it has to do with the picture
+    pub related: bool,
+    /// what the words are about: a plane, `background` (the search), `vague` (the picture, but not what it shows), `chat`
     pub label: String,
     /// the words
     pub text: String,
-    /// the plane whose visit gave rise to it; differs from `label` where narration is scrambled
+    /// which phrasing the words are a form of: a template of the grammar, a row of a file
+    pub phrasing: String,
+    /// the plane whose visit gave rise to it; differs from `label` where that is vague or narration is scrambled
     pub visited_plane: Option<String>,
     /// from finding the plane to its first mention; negative when early
     pub lag_secs: Option<f64>,
+    /// louder or softer than the recipe's level
+    pub loudness_db: f32,
 }
 
 /// The structure of interest at a moment, 0..1 of the full video frame.
@@ -77,9 +89,16 @@ pub struct TrueCentre {
 }
 
 impl TrueUtterance {
-    /// Truth of an utterance of a visit to `visited_plane`.
-    pub fn of(utterance: &Utterance, visited_plane: Option<String>) -> Self {
+    /// Truth of an utterance of a script on a visit to `visited_plane`.
+    pub fn of(script: &Script, utterance: &Utterance, visited_plane: Option<String>) -> Self {
+        let speaker = &script.speakers[utterance.speaker];
         Self {
+            role: speaker.role,
+            voice: speaker.voice.name.clone(),
+            related: utterance.is_related(),
+            phrasing: utterance.phrasing.clone(),
+            // a hundredth of a decibel
+            loudness_db: (utterance.loudness_db * 100.0).round() / 100.0,
             start_secs: round_secs(utterance.start_secs),
             end_secs: round_secs(utterance.end_secs),
             label: utterance.label.clone(),

@@ -1,16 +1,31 @@
 //! What is heard: phrases, voices, who says what when, and the room.
+//!
+//! From the top: [`Narrator`] plans a recording (`plan`: who speaks when about what), finds words (`phrases`, out of a
+//! `grammar`) and voices (`voice`) for the plan and has them spoken (`espeak`, or `recorded`), each exactly as long as
+//! planned (`stretch`). [`Soundtrack`] lets the [`Script`] sound in a room (`room`, `noise`, `reverb`).
 
+mod clip;
+mod espeak;
+mod grammar;
+mod narrator;
+mod noise;
 pub mod phrases;
+mod plan;
+mod recorded;
+mod reverb;
 pub mod room;
-pub mod script;
-pub mod synth;
-pub mod voice;
+mod script;
+mod stretch;
+mod voice;
 
-pub use phrases::Phrases;
+pub use clip::Clip;
+pub use espeak::Synthesiser;
+pub use grammar::Phrasing;
+pub use narrator::{Narrator, Scan};
+pub use phrases::{Fold, Phrases};
 pub use room::Soundtrack;
 pub use script::{Script, Utterance};
-pub use synth::{Clip, Synthesiser};
-pub use voice::Voice;
+pub use voice::{Role, Speaker, Voice};
 
 /// Sample rate of the recordings: the rate at which espeak-ng speaks, so that nothing is resampled here.
 pub const SAMPLE_RATE_HZ: u32 = 22_050;
