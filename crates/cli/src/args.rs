@@ -104,6 +104,15 @@ pub struct Preprocess {
     pub common: Common,
 }
 
+/// Which turn of a cross-validation to train for. Only what trains takes it: an evaluation tests on the subjects that
+/// its model kept for that.
+#[derive(Group)]
+pub struct Turn {
+    /// The fold to test, from 0, where the recipe has split.folds; overrides its split.fold
+    #[arg(long)]
+    pub fold: Option<u32>,
+}
+
 /// Where to compute.
 #[derive(Group)]
 pub struct Compute {
@@ -125,6 +134,8 @@ pub struct Pretrain {
     #[arg(long, default_value = "data/work/encoder")]
     pub out: PathBuf,
     #[command(flatten)]
+    pub turn: Turn,
+    #[command(flatten)]
     pub compute: Compute,
     #[command(flatten)]
     pub common: Common,
@@ -142,6 +153,8 @@ pub struct Finetune {
     /// The artifact to write [default: data/work/planes or data/work/gaze]
     #[arg(long)]
     pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub turn: Turn,
     #[command(flatten)]
     pub compute: Compute,
     #[command(flatten)]
@@ -181,6 +194,8 @@ pub struct EvalGaze {
     /// The artifact to write
     #[arg(long, default_value = "data/work/eval-gaze")]
     pub out: PathBuf,
+    #[command(flatten)]
+    pub turn: Turn,
     #[command(flatten)]
     pub compute: Compute,
     #[command(flatten)]

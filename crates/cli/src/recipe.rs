@@ -8,7 +8,7 @@ use sonovox_downstream::{gaze::GazeConfig, planes::PlanesConfig};
 use sonovox_pretrain::PretrainConfig;
 use sonovox_study::SplitConfig;
 
-use crate::args::Common;
+use crate::args::{Common, Turn};
 
 #[cfg(feature = "media")]
 use {sonovox_preprocess::PreprocessConfig, sonovox_simulate::SimulateConfig};
@@ -61,6 +61,19 @@ impl Recipe {
             Err(error) => bail!("{}: {}", origin(common), error.to_string().trim_end()),
         };
         Ok(recipe)
+    }
+
+    /// The recipe for the turn of its cross-validation that the command line asks for.
+    pub fn with_turn(mut self, turn: &Turn) -> Result<Self> {
+        let Some(fold) = turn.fold else { return Ok(self) };
+        // without folds, `--fold 0` would otherwise quietly train on another split than was meant
+        if self.split.folds == 0 {
+            bail!(
+                "--fold {fold}: expected a recipe with split.folds (or --set split.folds=3), found folds = 0"
+            );
+        }
+        self.split.fold = fold;
+        Ok(self)
     }
 }
 
@@ -137,6 +150,17 @@ mod tests {
         assert_eq!(recipe.pretrain.contrastive, sonovox_pretrain::Contrastive::Paper);
         assert_eq!(recipe.pretrain.pairs, PretrainConfig::default().pairs);
         assert_eq!(recipe.pretrain.run.schedule, sonovox_train::Schedule::Cosine { warmup: 0.2, floor: 0.0 });
+    }
+
+    #[test]
+    fn the_fold_of_the_command_line_needs_folds() {
+        let folded =
+            || Recipe::resolve(&common(None, &["split.folds=3", "split.fold=2"])).expect("the keys exist");
+        let fold_at = |fold| folded().with_turn(&Turn { fold }).expect("folds").split.fold;
+        assert_eq!((fold_at(None), fold_at(Some(1))), (2, 1));
+        let plain = Recipe::resolve(&common(None, &[])).expect("the defaults");
+        let said = plain.with_turn(&Turn { fold: Some(0) }).expect_err("refused").to_string();
+        assert!(said.contains("--fold 0") && said.contains("split.folds"), "{said}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use sonovox_artifact::ArtifactError;
 use sonovox_artifact::clips::{ClipReader, ClipsArtifact};
 use sonovox_model::input;
-use sonovox_study::{Split, SplitConfig};
+use sonovox_study::{Split, SplitConfig, SplitItem};
 use sonovox_train::TrainError;
 
 use crate::DownstreamError;
@@ -67,7 +67,11 @@ impl Clips {
         let recordings = &self.source.details.recordings;
         let given: Vec<_> = recordings
             .iter()
-            .map(|clip| (clip.subject.as_str(), clip.split.as_deref().and_then(Split::from_word)))
+            .map(|clip| SplitItem {
+                subject: &clip.subject,
+                split: clip.split.as_deref().and_then(Split::from_word),
+                fold: clip.fold,
+            })
             .collect();
         let by_subject = split.split(&given)?;
         let of = |part| {

@@ -61,8 +61,8 @@ pub enum DownstreamError {
     },
     /// Subjects that were trained on would be tested on.
     #[error(
-        "{model}: expected test subjects that it was not trained on, found {}: {}; use the same [split] in every \
-         stage, or set allow_seen_subjects = true to report such figures all the same",
+        "{model}: expected test subjects that it was not trained on, found {}: {}; use the same [split], with \
+         the same fold, in every stage, or set allow_seen_subjects = true to report such figures all the same",
         subjects.len(),
         subjects.join(", ")
     )]

@@ -13,7 +13,7 @@ use sonovox_study::SplitConfig;
 use sonovox_train::{Monitor, Silent};
 use support::{Made, StopAfter, assert_same, make_clips, make_encoder, metrics};
 
-const SPLIT: SplitConfig = SplitConfig { validation: 0.2, test: 0.3, seed: 4 };
+const SPLIT: SplitConfig = SplitConfig { validation: 0.2, test: 0.3, seed: 4, folds: 0, fold: 0 };
 
 /// The recipe of the source on a net and a batch that a test can afford.
 fn config(epochs: u32) -> GazeConfig {

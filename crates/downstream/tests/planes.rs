@@ -12,9 +12,9 @@ use sonovox_downstream::{DownstreamError, EncoderChoice, EvalRequest, FinetuneRe
 use sonovox_model::{PlaneHeadConfig, Preset};
 use sonovox_study::SplitConfig;
 use sonovox_train::{Monitor, Schedule, Silent};
-use support::{Made, StopAfter, assert_same, make_clips, make_encoder, metrics};
+use support::{Made, StopAfter, assert_same, make_clips, make_encoder, manifest, metrics};
 
-const SPLIT: SplitConfig = SplitConfig { validation: 0.2, test: 0.3, seed: 4 };
+const SPLIT: SplitConfig = SplitConfig { validation: 0.2, test: 0.3, seed: 4, folds: 0, fold: 0 };
 
 /// The recipe of the source on a net that a test can afford: SGD at 0.01 times 4 for a random encoder, fewer epochs.
 /// Bars keep their direction, so they are hardly rotated.
@@ -193,6 +193,33 @@ fn an_encoder_that_has_seen_the_test_subjects_is_refused() {
     assert!(!run.out.with_file_name("planes.partial").exists(), "refused before any work");
     run.config.allow_seen_subjects = true;
     run.start(&mut Silent).expect("allowed");
+}
+
+#[test]
+fn each_fold_tests_its_own_subjects_and_refuses_the_encoder_of_another() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let clips = make_clips(&dir.path().join("clips"), &Made { frames: 16, folds: 3, ..Made::default() });
+    let of_fold = |fold| (0..10).filter(|i| i % 3 == fold).map(|i| format!("s{i}")).collect::<Vec<_>>();
+    let small = PlanesConfig { epoch_images: 32, ..config(1) };
+    let split = |fold| SplitConfig { folds: 3, fold, ..SPLIT };
+    let run = Run { split: split(1), ..Run::random(&clips, dir.path().join("fold-1"), small.clone()) };
+    run.start(&mut Silent).expect("a detector");
+    let tested = &manifest(&run.out)["details"]["test_subjects"];
+    assert_eq!(*tested, serde_json::json!(of_fold(1)));
+    assert_eq!(manifest(&run.out)["config"]["split"]["fold"], 1);
+
+    // an encoder of fold 1 was trained on subjects of fold 2
+    let seen = of_fold(2);
+    let seen: Vec<_> = seen.iter().map(String::as_str).collect();
+    let encoder = EncoderChoice::Pretrained(make_encoder(&dir.path().join("encoder"), &seen));
+    let fold = |fold, name: &str| Run {
+        encoder: encoder.clone(),
+        split: split(fold),
+        ..Run::random(&clips, dir.path().join(name), small.clone())
+    };
+    fold(1, "same").start(&mut Silent).expect("the encoder's own fold");
+    let error = fold(2, "other").error();
+    assert!(error.contains("found 3: s2, s5, s8; use the same [split], with the same fold"), "{error}");
 }
 
 #[test]

@@ -56,6 +56,7 @@ impl Job<'_> {
             recording: self.recording.id.clone(),
             subject: self.recording.subject.clone(),
             split: self.recording.split.map(|split| split.word().to_owned()),
+            fold: self.recording.fold,
             file: self.file.clone(),
             seconds: stretch.end_secs - stretch.start_secs,
             frames: clip.frame_secs().len() as u64,

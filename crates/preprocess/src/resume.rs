@@ -31,6 +31,7 @@ pub(crate) struct Source {
     recording: String,
     subject: String,
     split: Option<String>,
+    fold: Option<u32>,
     audio_offset_secs: Option<f64>,
     files: Vec<SourceFile>,
 }
@@ -51,6 +52,7 @@ impl Source {
             recording: recording.id.clone(),
             subject: recording.subject.clone(),
             split: recording.split.map(|split| split.word().to_owned()),
+            fold: recording.fold,
             audio_offset_secs: recording.audio.as_ref().map(|audio| audio.offset_secs),
             files: files.collect::<Result<_, _>>()?,
         })

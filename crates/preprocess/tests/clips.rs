@@ -126,7 +126,8 @@ fn gaze_and_planes_follow_the_crop_and_the_clock() {
     ];
     write_planes(&planes, &spans, &scene.study.planes).unwrap();
     let recording = &mut scene.study.recordings[0];
-    (recording.gaze, recording.planes, recording.split) = (Some(gaze), Some(planes), Some(Split::Test));
+    (recording.gaze, recording.planes) = (Some(gaze), Some(planes));
+    (recording.split, recording.fold) = (Some(Split::Test), Some(2));
     let (summary, clips) = scene.clips(&PreprocessConfig { crop: CropMode::Auto, ..small() });
     let clip = clips.reader(0).unwrap();
     let found = clip.gaze().unwrap();
@@ -141,7 +142,8 @@ fn gaze_and_planes_follow_the_crop_and_the_clock() {
     expected[10] = 0;
     assert_eq!(clip.plane().unwrap(), expected);
     let header = &summary.recordings[0];
-    assert_eq!((header.gaze_samples, header.labelled_frames, header.split.as_deref()), (2, 4, Some("test")));
+    assert_eq!((header.gaze_samples, header.labelled_frames), (2, 4));
+    assert_eq!((header.split.as_deref(), header.fold), (Some("test"), Some(2)));
     assert_eq!(header.left_out["gaze samples outside of the crop"], 1);
     assert_eq!(header.left_out["gaze samples that are not valid"], 1);
     assert_eq!(header.left_out["gaze samples outside of the video's time"], 1);

@@ -29,6 +29,7 @@ fn study_of(folder: &Path, files: &[&str]) -> Study {
         gaze: None,
         planes: None,
         split: None,
+        fold: None,
     };
     Study {
         root: folder.into(),

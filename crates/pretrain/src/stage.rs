@@ -11,7 +11,7 @@ use sonovox_artifact::clips::ClipsArtifact;
 use sonovox_artifact::{ArtifactWriter, Begin, Counts, OnExisting, RunFacts, Stage};
 use sonovox_model::EncoderConfig;
 use sonovox_ops::{Mode, ParamStore, describe_device};
-use sonovox_study::{Split, SplitConfig};
+use sonovox_study::{Split, SplitConfig, SplitItem};
 use sonovox_train::{Best, Evaluation, Losses, Monitor, Outcome, Task, TrainError};
 
 use crate::batch::{Batch, Source};
@@ -152,7 +152,11 @@ impl Parts {
         let recordings = &clips.details.recordings;
         let given: Vec<_> = recordings
             .iter()
-            .map(|clip| (clip.subject.as_str(), clip.split.as_deref().and_then(Split::from_word)))
+            .map(|clip| SplitItem {
+                subject: &clip.subject,
+                split: clip.split.as_deref().and_then(Split::from_word),
+                fold: clip.fold,
+            })
             .collect();
         let by_subject = split.split(&given)?;
         let of = |part| {

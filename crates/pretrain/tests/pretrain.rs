@@ -15,7 +15,7 @@ use sonovox_pretrain::{
     Contrastive, Library, Networks, Objective, PretrainConfig, PretrainError, Request, Sampler, Source,
     Summary, run,
 };
-use sonovox_study::{Split, SplitConfig};
+use sonovox_study::{Split, SplitConfig, SplitItem};
 use sonovox_train::{BatchSource, Keep, Monitor, OptimizerConfig, Silent};
 use support::{Speech, write_clips};
 
@@ -38,7 +38,7 @@ fn pretrain(
     existing: OnExisting,
     monitor: &mut dyn Monitor,
 ) -> Result<Summary, PretrainError> {
-    let split = SplitConfig { validation: 0.25, test: 0.25, seed: 1 };
+    let split = SplitConfig { validation: 0.25, test: 0.25, seed: 1, ..SplitConfig::default() };
     run(&Request { clips, out, config, split: &split, seed: 5, device: Device::Cpu, existing }, monitor)
 }
 
@@ -194,12 +194,39 @@ fn test_subjects_are_never_looked_at() {
     let summary =
         pretrain(&clips, &dir.path().join("out"), &config, OnExisting::Refuse, &mut Silent).expect("trained");
     let Summary::Finished { details, .. } = summary else { panic!("finished") };
-    let items: Vec<(String, Option<Split>)> = (0..8).map(|i| (format!("s{i}"), None)).collect();
-    let items: Vec<_> = items.iter().map(|(s, p)| (s.as_str(), *p)).collect();
-    let split = SplitConfig { validation: 0.25, test: 0.25, seed: 1 }.split(&items).expect("split");
+    let subjects: Vec<_> = (0..8).map(|i| format!("s{i}")).collect();
+    let items: Vec<_> =
+        subjects.iter().map(|subject| SplitItem { subject, ..SplitItem::default() }).collect();
+    let split = SplitConfig { validation: 0.25, test: 0.25, seed: 1, ..SplitConfig::default() };
+    let split = split.split(&items).expect("split");
     let looked_at = details.train_subjects.iter().chain(&details.validation_subjects);
     assert!(looked_at.clone().all(|subject| split.of(subject) != Some(Split::Test)));
     assert_eq!(looked_at.count(), 6);
+}
+
+#[test]
+fn with_folds_the_tested_one_is_never_opened() {
+    let dir = tempfile::tempdir().expect("dir");
+    let clips = dir.path().join("clips");
+    write_clips(&clips, 8, 16, Speech::Matching);
+    let config = PretrainConfig { steps_per_epoch: Some(1), ..config() };
+    let folds = SplitConfig { validation: 0.25, folds: 4, seed: 1, ..SplitConfig::default() };
+    let mut tested = Vec::new();
+    for fold in 0..4 {
+        let (out, split) = (dir.path().join(format!("fold-{fold}")), SplitConfig { fold, ..folds });
+        let (device, existing) = (Device::Cpu, OnExisting::Refuse);
+        let request =
+            Request { clips: &clips, out: &out, config: &config, split: &split, seed: 5, device, existing };
+        let Summary::Finished { details, .. } = run(&request, &mut Silent).expect("trained") else {
+            panic!("finished")
+        };
+        let looked_at = [details.train_subjects, details.validation_subjects].concat();
+        let left = (0..8).map(|i| format!("s{i}")).filter(|subject| !looked_at.contains(subject));
+        tested.extend(left);
+        assert_eq!((looked_at.len(), tested.len()), (6, 2 * (fold as usize + 1)));
+    }
+    tested.sort();
+    assert!(tested.iter().cloned().eq((0..8).map(|i| format!("s{i}"))), "{tested:?}");
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub struct SimulateConfig {
     pub recordings: usize,
     /// subjects; each is scanned in one recording at least
     pub subjects: usize,
+    /// folds of a cross-validation to put the subjects into, at least 2; 0 for none
+    pub folds: usize,
     /// people who scan and speak; each does several recordings where there are enough
     pub sonographers: usize,
     /// length of a recording
@@ -146,6 +148,7 @@ impl Default for SimulateConfig {
             seed: 1,
             recordings: 24,
             subjects: 12,
+            folds: 0,
             sonographers: 4,
             seconds: 90.0,
             planes: PLANE_NAMES.map(str::to_owned).to_vec(),
@@ -227,6 +230,10 @@ impl SimulateConfig {
                 format!("at most the {} recordings", self.recordings),
                 self.subjects,
             ));
+        }
+        if self.folds == 1 || self.folds > self.subjects {
+            let expected = format!("0 for none, or 2 to the {} subjects", self.subjects);
+            return Err(bad("folds", expected, self.folds));
         }
         self.plane_indices()?;
         let least = VISIT_MIN_SECS * (self.planes.len() + 1) as f64;
@@ -351,6 +358,8 @@ mod tests {
         let cases: [(&str, Spoil); 10] = [
             ("recordings", |c| c.recordings = 0),
             ("subjects", |c| c.subjects = 99),
+            ("folds", |c| c.folds = 1),
+            ("folds", |c| c.folds = 13),
             ("planes", |c| c.planes.push("elbow".to_owned())),
             ("planes", |c| c.planes.push("4CH".to_owned())),
             ("seconds", |c| c.seconds = 5.0),

@@ -27,6 +27,8 @@ pub struct Cast {
     pub subject: usize,
     /// index of the sonographer
     pub sonographer: usize,
+    /// fold of a cross-validation that the subject is in, where the study has folds
+    pub fold: Option<usize>,
 }
 
 impl Cast {

@@ -92,7 +92,7 @@ pub fn run(
 }
 
 /// Hands out subjects and sonographers: every subject is scanned, every sonographer has several recordings where
-/// there are enough, and who scans whom is chance.
+/// there are enough, and who scans whom is chance. Folds are by subject, their sizes differ by one at most.
 pub fn casts(config: &SimulateConfig) -> Vec<Cast> {
     let rng = &mut stream(config.seed, "cast", 0);
     let sonographers = config.sonographers.min((config.recordings / 2).max(1));
@@ -102,12 +102,27 @@ pub fn casts(config: &SimulateConfig) -> Vec<Cast> {
         items
     };
     let (subjects, sonographers) = (shuffled(config.subjects), shuffled(sonographers));
+    let folds = folds_of_subjects(config);
     subjects
         .into_iter()
         .zip(sonographers)
         .enumerate()
-        .map(|(recording, (subject, sonographer))| Cast { recording, subject, sonographer })
+        .map(|(recording, (subject, sonographer))| {
+            let fold = folds.get(subject).copied();
+            Cast { recording, subject, sonographer, fold }
+        })
         .collect()
+}
+
+/// The fold of each subject; empty where the study has none.
+fn folds_of_subjects(config: &SimulateConfig) -> Vec<usize> {
+    if config.folds == 0 {
+        return Vec::new();
+    }
+    let mut folds: Vec<usize> = (0..config.subjects).map(|subject| subject % config.folds).collect();
+    // a stream of its own: folds change nothing else of the study
+    folds.shuffle(&mut stream(config.seed, "folds", 0));
+    folds
 }
 
 struct Made {
@@ -234,5 +249,22 @@ mod tests {
         // a voice must not stand for a subject: some are scanned by two people
         let scanned_by = |subject| casts.iter().filter(move |c| c.subject == subject).map(|c| c.sonographer);
         assert!((0..12).any(|subject| scanned_by(subject).collect::<HashSet<_>>().len() == 2));
+    }
+
+    #[test]
+    fn folds_are_even_and_by_subject_and_change_nothing_else() {
+        let plain = SimulateConfig { recordings: 150, subjects: 135, ..SimulateConfig::default() };
+        let folded = casts(&SimulateConfig { folds: 3, ..plain.clone() });
+        let mut fold_of = vec![None; 135];
+        for cast in &folded {
+            assert_eq!(*fold_of[cast.subject].get_or_insert(cast.fold), cast.fold, "one fold to a subject");
+        }
+        for fold in 0..3 {
+            assert_eq!(fold_of.iter().filter(|given| **given == Some(Some(fold))).count(), 45);
+        }
+        let in_turn = (0..135).map(|subject| Some(Some(subject % 3)));
+        assert!(!fold_of.into_iter().eq(in_turn), "drawn, not dealt in turn");
+        let without: Vec<_> = folded.into_iter().map(|cast| Cast { fold: None, ..cast }).collect();
+        assert_eq!(without, casts(&plain));
     }
 }

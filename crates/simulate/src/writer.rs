@@ -100,6 +100,7 @@ impl StudyWriter {
             gaze: Some(self.table_path("gaze", cast)),
             planes: Some(self.table_path("planes", cast)),
             split: None,
+            fold: cast.fold.map(|fold| fold as u32),
         }
     }
 

@@ -16,6 +16,7 @@ fn config() -> SimulateConfig {
     SimulateConfig {
         recordings: 3,
         subjects: 2,
+        folds: 2,
         seconds: SECONDS,
         hold_secs: 2.5,
         video: VideoConfig { width: 320, height: 240, fps: 10 },
@@ -54,6 +55,10 @@ fn opens_as_a_study_without_faults() {
     let (study, summary, truth) = study();
     assert_eq!(study.planes.names(), ["4CH", "abdomen", "femur", "BrainTv", "background"]);
     assert_eq!((study.recordings.len(), summary.recordings, summary.subjects), (3, 3, 2));
+    let folds: BTreeMap<_, _> = study.recordings.iter().map(|r| (&r.subject, r.fold)).collect();
+    let mut folds: Vec<_> = folds.into_values().collect();
+    folds.sort();
+    assert_eq!(folds, [Some(0), Some(1)]);
     for recording in &study.recordings {
         recording.check_files().unwrap();
         let gaze = study.gaze_of(recording).unwrap();

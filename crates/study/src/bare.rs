@@ -32,7 +32,16 @@ fn recording_of(root: &Path, video: PathBuf) -> Result<Recording, StudyError> {
     let Some(id) = name.map(str::to_string) else {
         return Err(StudyError::FileNameNotUtf8 { path: video });
     };
-    Ok(Recording { subject: id.clone(), id, video, audio: None, gaze: None, planes: None, split: None })
+    Ok(Recording {
+        subject: id.clone(),
+        id,
+        video,
+        audio: None,
+        gaze: None,
+        planes: None,
+        split: None,
+        fold: None,
+    })
 }
 
 /// Hidden files and folders are passed over; links are followed, each folder once, so that a loop of links ends.

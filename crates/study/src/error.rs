@@ -184,6 +184,21 @@ pub enum StudyError {
         second: &'static str,
     },
 
+    /// A study, read or to be written, or a list to be split, has a subject in two folds.
+    #[error(
+        "{place}: subject `{subject}` is in fold {second} and in fold {first}; all recordings of a subject belong to one fold"
+    )]
+    SubjectInTwoFolds {
+        /// The file and lines, or what was to be split.
+        place: String,
+        /// The subject.
+        subject: String,
+        /// The fold of the earlier row.
+        first: u32,
+        /// The fold of the later row.
+        second: u32,
+    },
+
     /// A recording's video, sound, gaze or plane file does not exist.
     #[error("recording `{recording}`: {kind} file {}: no such file", path.display())]
     NoFile {
@@ -304,6 +319,24 @@ pub enum StudyError {
         validation: f64,
         /// Fraction for test.
         test: f64,
+    },
+    /// A number of folds that is none, or a tested fold that is not among them.
+    #[error(
+        "[split]: expected folds = 0 (none) with fold = 0, or folds of at least 2 with a fold from 0 to below it, found folds = {folds} and fold = {fold}"
+    )]
+    BadFolds {
+        /// Number of folds.
+        folds: u32,
+        /// The fold to be tested.
+        fold: u32,
+    },
+    /// The subjects cannot be put into the folds asked for.
+    #[error("cannot make {folds} folds: {message}")]
+    CannotFold {
+        /// Number of folds.
+        folds: u32,
+        /// What was expected, what was found, and what to do.
+        message: String,
     },
     /// Not enough subjects to give every asked part of the split one.
     #[error("too few subjects to split: {message}")]

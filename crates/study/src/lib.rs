@@ -14,6 +14,7 @@
 
 mod bare;
 mod error;
+mod folds;
 mod gaze;
 mod intervals;
 mod planes;
@@ -25,10 +26,11 @@ mod table;
 
 pub use bare::VIDEO_EXTENSIONS;
 pub use error::StudyError;
+pub use folds::fold_by_subject;
 pub use gaze::{GazeSample, read_gaze, write_gaze};
 pub use intervals::{Interval, intervals};
 pub use planes::{PlaneList, PlaneSpan, plane_at, read_planes, write_planes};
 pub use recordings::{Recording, SeparateAudio};
 pub use settings::CropRect;
-pub use split::{Split, SplitConfig, SplitFractions, SubjectSplit, split_by_subject};
+pub use split::{Split, SplitConfig, SplitFractions, SplitItem, SubjectSplit, split_by_subject};
 pub use study::Study;

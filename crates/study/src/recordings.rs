@@ -24,6 +24,8 @@ pub struct Recording {
     pub planes: Option<PathBuf>,
     /// The part of the split that the user gave the recording.
     pub split: Option<Split>,
+    /// The fold of a cross-validation that the user gave the recording, from 0.
+    pub fold: Option<u32>,
 }
 
 /// Speech recorded beside the video.
@@ -70,14 +72,14 @@ impl Recording {
 
 /// Known columns; the first three must be there.
 const COLUMNS: &[&str] =
-    &["recording", "subject", "video", "audio", "audio_offset_secs", "gaze", "planes", "split"];
+    &["recording", "subject", "video", "audio", "audio_offset_secs", "gaze", "planes", "split", "fold"];
 const REQUIRED: usize = 3;
 
 /// Reads and checks recordings.csv at `path`; file names in it are relative to the study folder `root`.
 pub(crate) fn read(path: &Path, root: &Path) -> Result<Vec<Recording>, StudyError> {
     let table = Table::read(path, COLUMNS, REQUIRED, Surplus::Refuse)?;
     let mut first_lines = HashMap::new();
-    let mut parts: HashMap<String, (Split, u64)> = HashMap::new();
+    let mut given: HashMap<String, Given> = HashMap::new();
     let mut recordings = Vec::new();
     for row in table.rows() {
         let recording = recording_of(row, root)?;
@@ -85,24 +87,57 @@ pub(crate) fn read(path: &Path, root: &Path) -> Result<Vec<Recording>, StudyErro
             let (path, recording) = (path.into(), recording.id);
             return Err(StudyError::RecordingTwice { path, line: row.line, first_line, recording });
         }
-        if let Some(part) = recording.split {
-            let (first, line) = *parts.entry(recording.subject.clone()).or_insert((part, row.line));
-            if first != part {
-                let place = format!("{}, lines {line} and {}", path.display(), row.line);
-                return Err(StudyError::SubjectInTwoParts {
-                    place,
-                    subject: recording.subject,
-                    first: first.word(),
-                    second: part.word(),
-                });
-            }
-        }
+        let given = given.entry(recording.subject.clone()).or_default();
+        given
+            .add(&recording, row.line, |line| format!("{}, lines {line} and {}", path.display(), row.line))?;
         recordings.push(recording);
     }
     if recordings.is_empty() {
         return Err(StudyError::EmptyTable { path: path.into() });
     }
     Ok(recordings)
+}
+
+/// The part and the fold that the rows of a subject so far gave it, each with its line.
+#[derive(Default)]
+pub(crate) struct Given {
+    part: Option<(Split, u64)>,
+    fold: Option<(u32, u64)>,
+}
+
+impl Given {
+    /// Takes up another recording of the subject, in `line`; `place` words the place of a contradiction to the
+    /// recording in the line that it is told.
+    pub(crate) fn add(
+        &mut self,
+        recording: &Recording,
+        line: u64,
+        place: impl Fn(u64) -> String,
+    ) -> Result<(), StudyError> {
+        if let Some(part) = recording.split {
+            let (first, first_line) = *self.part.get_or_insert((part, line));
+            if first != part {
+                return Err(StudyError::SubjectInTwoParts {
+                    place: place(first_line),
+                    subject: recording.subject.clone(),
+                    first: first.word(),
+                    second: part.word(),
+                });
+            }
+        }
+        if let Some(fold) = recording.fold {
+            let (first, first_line) = *self.fold.get_or_insert((fold, line));
+            if first != fold {
+                return Err(StudyError::SubjectInTwoFolds {
+                    place: place(first_line),
+                    subject: recording.subject.clone(),
+                    first,
+                    second: fold,
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
 fn recording_of(row: Row<'_>, root: &Path) -> Result<Recording, StudyError> {
@@ -121,6 +156,12 @@ fn recording_of(row: Row<'_>, root: &Path) -> Result<Recording, StudyError> {
                 .ok_or_else(|| row.bad("split", "train, validation, test or an empty cell"))?,
         ),
     };
+    let fold = match row.text("fold") {
+        None => None,
+        Some(cell) => {
+            Some(cell.parse().map_err(|_| row.bad("fold", "a whole number from 0, or an empty cell"))?)
+        }
+    };
     Ok(Recording {
         id: name("recording")?,
         subject: name("subject")?,
@@ -129,6 +170,7 @@ fn recording_of(row: Row<'_>, root: &Path) -> Result<Recording, StudyError> {
         gaze: file("gaze"),
         planes: file("planes"),
         split,
+        fold,
     })
 }
 
@@ -157,6 +199,7 @@ pub(crate) fn to_csv(recordings: &[Recording], root: &Path) -> Result<String, St
             relative(recording.gaze.as_ref(), root)?,
             relative(recording.planes.as_ref(), root)?,
             recording.split.map_or(String::new(), |part| part.word().into()),
+            recording.fold.map_or(String::new(), |fold| fold.to_string()),
         ];
         text += &cells.map(|cell| quoted(&cell)).join(",");
         text += "\n";

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::StudyError;
+use crate::{StudyError, fold_by_subject};
 
 /// A part of the split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,33 +45,86 @@ pub struct SplitFractions {
     pub test: f64,
 }
 
+/// A recording as a split sees it: whose it is, and where its study puts it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SplitItem<'a> {
+    /// Whose scan it is.
+    pub subject: &'a str,
+    /// The part that the study gives it.
+    pub split: Option<Split>,
+    /// The fold that the study gives it, from 0.
+    pub fold: Option<u32>,
+}
+
 /// The recipe's `[split]` section: one split for the whole chain, so that no subject is trained on in one stage and
-/// tested on in another.
+/// tested on in another. With `folds` it is one turn of a cross-validation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SplitConfig {
     /// Share of the subjects for validation, 0 to 1.
     pub validation: f64,
-    /// Share of the subjects for test, 0 to 1.
+    /// Share of the subjects for test, 0 to 1; not used with `folds`.
     pub test: f64,
     /// Which subjects those are.
     pub seed: u64,
+    /// Folds of the cross-validation, at least 2; 0 for none.
+    pub folds: u32,
+    /// The fold that is tested, from 0 to below `folds`.
+    pub fold: u32,
 }
 
 impl Default for SplitConfig {
     fn default() -> Self {
-        Self { validation: 0.15, test: 0.25, seed: 0 }
+        Self { validation: 0.15, test: 0.25, seed: 0, folds: 0, fold: 0 }
     }
 }
 
 impl SplitConfig {
-    /// Splits the subjects of `items`; see [`split_by_subject`].
+    /// Splits the subjects of `items`, one item to a recording.
+    ///
+    /// Without folds, as [`split_by_subject`]; folds that the study gives are then not looked at. With folds, the
+    /// subjects of the tested fold ([`fold_by_subject`]) are for test, and validation gets its share of all subjects
+    /// out of the other folds, as [`split_by_subject`] draws it.
     ///
     /// # Errors
-    /// As [`split_by_subject`].
-    pub fn split(&self, items: &[(&str, Option<Split>)]) -> Result<SubjectSplit, StudyError> {
-        let fractions = SplitFractions { validation: self.validation, test: self.test };
-        split_by_subject(items, fractions, self.seed)
+    /// As [`split_by_subject`] and [`fold_by_subject`]; a tested fold that is not among the folds; with folds, a study
+    /// that gives parts as well.
+    pub fn split(&self, items: &[SplitItem<'_>]) -> Result<SubjectSplit, StudyError> {
+        let Self { validation, test, seed, folds, fold } = *self;
+        match folds {
+            0 if fold == 0 => {
+                let given: Vec<_> = items.iter().map(|item| (item.subject, item.split)).collect();
+                split_by_subject(&given, SplitFractions { validation, test }, seed)
+            }
+            0 | 1 => Err(StudyError::BadFolds { folds, fold }),
+            _ if fold >= folds => Err(StudyError::BadFolds { folds, fold }),
+            _ => self.split_with_folds(items),
+        }
+    }
+
+    fn split_with_folds(&self, items: &[SplitItem<'_>]) -> Result<SubjectSplit, StudyError> {
+        let Self { validation, seed, folds, fold, .. } = *self;
+        if let Some(item) = items.iter().find(|item| item.split.is_some()) {
+            let message = format!(
+                "subject `{}` has a part in the column `split` of its study; expected the column to be empty, or folds = 0",
+                item.subject
+            );
+            return Err(StudyError::CannotFold { folds, message });
+        }
+        let test = 1.0 / f64::from(folds);
+        SplitFractions { validation, test }.check()?;
+        let fold_of = fold_by_subject(items, folds, seed)?;
+        let tested = |subject| (fold_of[subject] == fold).then_some(Split::Test);
+        let given: Vec<_> = items.iter().map(|item| (item.subject, tested(item.subject))).collect();
+        split_by_subject(&given, SplitFractions { validation, test: 0.0 }, seed)
+    }
+}
+
+impl SplitFractions {
+    fn check(self) -> Result<(), StudyError> {
+        let Self { validation, test } = self;
+        let is_share = validation >= 0.0 && test >= 0.0 && validation + test < 1.0;
+        if is_share { Ok(()) } else { Err(StudyError::BadFractions { validation, test }) }
     }
 }
 
@@ -114,9 +167,7 @@ pub fn split_by_subject(
     seed: u64,
 ) -> Result<SubjectSplit, StudyError> {
     let SplitFractions { validation, test } = fractions;
-    if !(validation >= 0.0 && test >= 0.0 && validation + test < 1.0) {
-        return Err(StudyError::BadFractions { validation, test });
-    }
+    fractions.check()?;
     let mut by_subject = given_parts(items)?;
     let total = items.iter().map(|(subject, _)| subject).collect::<BTreeSet<_>>().len();
     let mut free =
@@ -183,7 +234,7 @@ fn given_parts(items: &[(&str, Option<Split>)]) -> Result<BTreeMap<String, Split
 }
 
 /// A place in a shuffled order that depends on the seed and the subject alone.
-fn place_of(subject: &str, seed: u64) -> [u8; 32] {
+pub(crate) fn place_of(subject: &str, seed: u64) -> [u8; 32] {
     Sha256::new().chain_update(seed.to_le_bytes()).chain_update(subject).finalize().into()
 }
 

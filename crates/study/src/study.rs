@@ -39,7 +39,7 @@ impl Study {
     /// # Errors
     /// No such folder; neither study.toml nor videos; one of study.toml and recordings.csv without the other; an
     /// unknown key or column; a missing column; a bad number; an empty recording, subject or video; a recording
-    /// listed twice; a subject on both sides of a given split. The files of the recordings are not looked at: see
+    /// listed twice; a subject on both sides of a given split or in two folds. The files of the recordings are not looked at: see
     /// [`Recording::check_files`].
     pub fn open(path: &Path) -> Result<Study, StudyError> {
         match std::fs::metadata(path) {
@@ -110,7 +110,7 @@ impl Study {
             return Err(self.cannot_write("no recordings".into()));
         }
         let mut ids = HashSet::new();
-        let mut parts = HashMap::new();
+        let mut given: HashMap<_, recordings::Given> = HashMap::new();
         for recording in &self.recordings {
             for name in [&recording.id, &recording.subject] {
                 if let Some(fault) = name_fault(name) {
@@ -120,16 +120,8 @@ impl Study {
             if !ids.insert(&recording.id) {
                 return Err(self.cannot_write(format!("recording `{}` is listed twice", recording.id)));
             }
-            let Some(part) = recording.split else { continue };
-            let first = *parts.entry(&recording.subject).or_insert(part);
-            if first != part {
-                return Err(StudyError::SubjectInTwoParts {
-                    place: format!("study `{}`", self.name),
-                    subject: recording.subject.clone(),
-                    first: first.word(),
-                    second: part.word(),
-                });
-            }
+            let given = given.entry(&recording.subject).or_default();
+            given.add(recording, 0, |_| format!("study `{}`", self.name))?;
         }
         Ok(())
     }

@@ -218,6 +218,25 @@ fn subject_on_both_sides_of_a_given_split() {
 }
 
 #[test]
+fn a_fold_that_is_no_whole_number() {
+    for fold in ["-1", "1.5", "one", "99999999999"] {
+        let study =
+            valid().with("recordings.csv", format!("recording,subject,video,fold\nr1,s1,a.mp4,{fold}\n"));
+        let found = format!("found `{fold}`");
+        assert_open_says(&study, &["line 2: column `fold`: expected a whole number from 0", &found]);
+    }
+}
+
+#[test]
+fn subject_in_two_folds() {
+    let rows = "recording,subject,video,fold\nr1,s1,a.mp4,0\nr2,s2,b.mp4,1\nr4,s1,d.mp4,\nr3,s1,c.mp4,1\n";
+    assert_open_says(
+        &valid().with("recordings.csv", rows),
+        &["recordings.csv, lines 2 and 5: subject `s1` is in fold 1 and in fold 0"],
+    );
+}
+
+#[test]
 fn files_that_are_missing_empty_or_folders() {
     let check =
         |study: &TinyStudy, i: usize| Study::open(study.root()).expect("open").recordings[i].check_files();
@@ -351,6 +370,10 @@ fn studies_that_would_not_be_read_back_are_not_written() {
             (s.recordings[0].split, s.recordings[1].split) = (Some(Split::Train), Some(Split::Test));
         }),
         &["study `tiny`: subject `s1` is in `test` and in `train`"],
+    );
+    assert_says(
+        written(&|s| (s.recordings[0].fold, s.recordings[1].fold) = (Some(0), Some(1))),
+        &["study `tiny`: subject `s1` is in fold 1 and in fold 0"],
     );
     PlaneList::new(vec!["A".into(), "A".into()]).expect_err("twice");
 }

@@ -165,6 +165,7 @@ fn a_study_that_is_written_reads_back_equal() {
         recording.id = format!("{}, \"the\" größe", recording.id);
         recording.video = study.root.join("videos").join(&recording.id);
         recording.split = Some(if recording.subject == "s1" { Split::Validation } else { Split::Train });
+        recording.fold = Some(if recording.subject == "s1" { 0 } else { 12 });
     }
     study.recordings[1].audio.as_mut().expect("audio").offset_secs = 0.1 + 0.2;
     study.write().expect("written");

@@ -34,6 +34,8 @@ pub struct ClipHeader {
     pub subject: String,
     /// The part that the study gives it: "train", "validation" or "test".
     pub split: Option<String>,
+    /// The fold of a cross-validation that the study gives it, from 0; `None` also in artifacts from before folds.
+    pub fold: Option<u32>,
     /// Its file inside the artifact.
     pub file: String,
     /// Seconds from the first frame to the end of the last.

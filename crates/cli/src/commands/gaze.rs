@@ -15,7 +15,7 @@ const MODEL: &str = "data/work/gaze";
 
 /// Encoder to gaze predictor.
 pub fn finetune(args: &Finetune) -> Result<Ended> {
-    let recipe = Recipe::resolve(&args.common)?;
+    let recipe = Recipe::resolve(&args.common)?.with_turn(&args.turn)?;
     let tuning = Tuning::new(&args.encoder, &args.compute)?;
     let out = args.out.as_deref().unwrap_or(Path::new(MODEL));
     let request = tuning.request(&args.clips, out, &recipe, &recipe.gaze, &args.common);
@@ -24,7 +24,7 @@ pub fn finetune(args: &Finetune) -> Result<Ended> {
 
 /// Scores a gaze predictor, fine-tuning one first where none is given and none lies where fine-tuning leaves it.
 pub fn eval(args: &EvalGaze) -> Result<Ended> {
-    let recipe = Recipe::resolve(&args.common)?;
+    let recipe = Recipe::resolve(&args.common)?.with_turn(&args.turn)?;
     let model = args.model.as_deref().unwrap_or(Path::new(MODEL));
     let device = if args.model.is_none() && !model.join("manifest.json").is_file() {
         println!("no gaze model given: fine-tuning one into {}", model.display());

@@ -12,7 +12,7 @@ use crate::recipe::Recipe;
 
 /// Encoder to plane detector.
 pub fn finetune(args: &Finetune) -> Result<Ended> {
-    let recipe = Recipe::resolve(&args.common)?;
+    let recipe = Recipe::resolve(&args.common)?.with_turn(&args.turn)?;
     let tuning = Tuning::new(&args.encoder, &args.compute)?;
     let out = args.out.as_deref().unwrap_or(Path::new("data/work/planes"));
     let request = tuning.request(&args.clips, out, &recipe, &recipe.planes, &args.common);

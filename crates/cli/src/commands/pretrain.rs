@@ -11,7 +11,7 @@ use crate::recipe::Recipe;
 
 /// Clips to encoders.
 pub fn run(args: &Pretrain) -> Result<Ended> {
-    let recipe = Recipe::resolve(&args.common)?;
+    let recipe = Recipe::resolve(&args.common)?.with_turn(&args.turn)?;
     let device = super::set_up(&args.compute)?;
     let request = Request {
         clips: &args.clips,

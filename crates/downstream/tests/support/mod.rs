@@ -31,6 +31,8 @@ pub struct Made {
     pub hold: usize,
     pub seed: u64,
     pub prefix: &'static str,
+    /// Folds that the study gives, subjects in turn; 0 for none.
+    pub folds: usize,
 }
 
 impl Default for Made {
@@ -43,6 +45,7 @@ impl Default for Made {
             hold: 1,
             seed: 1,
             prefix: "s",
+            folds: 0,
         }
     }
 }
@@ -105,6 +108,7 @@ fn recording(dir: &Path, subject: usize, made: &Made) -> ClipHeader {
         rows: 10,
         labelled_frames: labelled,
         gaze_samples: gaze.len() as u64,
+        fold: (made.folds > 0).then(|| (subject % made.folds) as u32),
         ..ClipHeader::default()
     }
 }
@@ -153,6 +157,11 @@ impl Monitor for StopAfter {
 /// `metrics.json` of an artifact.
 pub fn metrics(artifact: &Path) -> serde_json::Value {
     let text = std::fs::read_to_string(artifact.join("metrics.json")).expect("metrics.json");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+pub fn manifest(artifact: &Path) -> serde_json::Value {
+    let text = std::fs::read_to_string(artifact.join("manifest.json")).expect("manifest.json");
     serde_json::from_str(&text).expect("JSON")
 }
 

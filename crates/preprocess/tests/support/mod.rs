@@ -179,6 +179,7 @@ impl Scene {
             gaze: None,
             planes: None,
             split: None,
+            fold: None,
         });
         video
     }
