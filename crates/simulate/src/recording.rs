@@ -87,7 +87,7 @@ impl<'a> RecordingPlan<'a> {
             recording,
             subject: subject_index,
             sonographer,
-            fold: None,
+            fold: cast.fold.map(|fold| (fold, config.folds)),
             visits: &visits,
             seconds,
         })?;
