@@ -21,8 +21,13 @@ demo: build
     {{sonovox}} eval-planes --model {{out}}/planes --clips {{out}}/clips --out {{out}}/eval-planes --overwrite
     {{sonovox}} eval-gaze --model {{out}}/gaze --clips {{out}}/clips --out {{out}}/eval-gaze --overwrite
 
-# stage 0: write a simulated narrated study
+# stage 0: write a simulated narrated study; `just simulate tiny|demo|study` for one of the sizes, into data/work/SIZE/study
 simulate *args: build
+    @case "${1:-}" in \
+        tiny|demo|study) size=$1; shift; set -- --recipe "data/recipes/$size.toml" --out "data/work/$size/study" "$@";; \
+        ""|-*) ;; \
+        *) echo "just simulate: expected tiny, demo, study or flags of sonovox simulate, found $1" >&2; exit 2;; \
+    esac; \
     {{sonovox}} simulate "$@"
 
 # stage 1: recordings to clips

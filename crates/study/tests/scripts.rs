@@ -47,6 +47,25 @@ fn lung_pocus_is_a_study_by_patient() {
 }
 
 #[test]
+fn lung_pocus_folds_are_even_and_hold_every_label() {
+    let Some((_folder, study, _)) = lung_study(&["--folds", "4"]) else { return };
+    let mut subjects = BTreeMap::new();
+    let mut labels: BTreeMap<_, std::collections::BTreeSet<_>> = BTreeMap::new();
+    for recording in &study.recordings {
+        let fold = recording.fold.expect("every recording has one");
+        subjects.insert(&recording.subject, fold);
+        labels
+            .entry(fold)
+            .or_default()
+            .extend(study.planes_of(recording).expect("valid").iter().map(|s| s.plane));
+    }
+    let sizes: Vec<_> =
+        (0..4).map(|fold| subjects.values().filter(|other| **other == fold).count()).collect();
+    assert_eq!(sizes, [20, 20, 19, 19]);
+    assert!(labels.values().all(|labels| labels.len() == 4), "{labels:?}");
+}
+
+#[test]
 fn lung_pocus_folds_hold_every_label_in_every_part() {
     let Some((_folder, study, _)) = lung_study(&["--fold", "1/4"]) else { return };
     for part in [Split::Train, Split::Validation, Split::Test] {
