@@ -30,6 +30,10 @@ simulate *args: build
     esac; \
     {{sonovox}} simulate "$@"
 
+# look before making one: every plane for three subjects and a short film, into data/work/preview
+simulate-preview *args: build
+    {{sonovox}} simulate-preview "$@"
+
 # stage 1: recordings to clips
 preprocess *args: build
     {{sonovox}} preprocess "$@"

@@ -25,6 +25,9 @@ pub enum Command {
     /// Stage 0: write a simulated narrated study (simulated: it claims nothing clinical)
     #[cfg(feature = "media")]
     Simulate(Simulate),
+    /// Look before making one: every plane for three subjects, and a short film
+    #[cfg(feature = "media")]
+    SimulatePreview(SimulatePreview),
     /// Stage 1: recordings to clips
     #[cfg(feature = "media")]
     Preprocess(Preprocess),
@@ -79,6 +82,17 @@ impl Common {
 pub struct Simulate {
     /// The study folder to write
     #[arg(long, default_value = "data/work/study")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `sonovox simulate-preview`.
+#[cfg(feature = "media")]
+#[derive(Group)]
+pub struct SimulatePreview {
+    /// The folder to draw into
+    #[arg(long, default_value = "data/work/preview")]
     pub out: PathBuf,
     #[command(flatten)]
     pub common: Common,

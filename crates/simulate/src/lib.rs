@@ -19,6 +19,7 @@ mod error;
 pub mod gaze;
 pub mod geometry;
 pub mod image;
+mod preview;
 pub mod probe;
 mod recording;
 pub mod rng;
@@ -31,4 +32,5 @@ pub use config::{
     GazeConfig, HoldOutConfig, LagConfig, Narration, SimulateConfig, SpeechConfig, VideoConfig,
 };
 pub use error::SimulateError;
+pub use preview::{Preview, preview};
 pub use run::{SimulateSummary, run};

@@ -126,15 +126,15 @@ impl<'a> RecordingPlan<'a> {
         spans
     }
 
-    /// Draws the frames, makes the sound and writes both; `on_frame` is called after each frame and stops the work
-    /// with `false`. `true` is returned when the file is complete.
+    /// Draws the frames, makes the sound and writes both; `on_frame` is called after each frame `[height, width]` and
+    /// stops the work with `false`; what was drawn until then is a film that plays. `true` is returned when the file is complete.
     ///
     /// # Errors
     /// Those of the writer.
     pub fn write_video(
         &self,
         path: &Path,
-        mut on_frame: impl FnMut() -> bool,
+        mut on_frame: impl FnMut(&[u8]) -> bool,
     ) -> Result<bool, SimulateError> {
         let config = self.config;
         let rate = FrameRate::whole(config.video.fps);
@@ -168,7 +168,8 @@ impl<'a> RecordingPlan<'a> {
             sound.next(samples_due - samples_done, &mut samples);
             writer.push_audio(&samples)?;
             samples_done = samples_due;
-            if !on_frame() {
+            if !on_frame(&frame) {
+                writer.finish()?;
                 return Ok(false);
             }
         }

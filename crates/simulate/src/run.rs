@@ -196,7 +196,7 @@ impl Workplace<'_> {
     fn make(&self, cast: &Cast, mut on_frame: impl FnMut() -> bool) -> Result<Option<Made>, SimulateError> {
         let plan = RecordingPlan::new(self.config, *cast, self.narrator)?;
         self.writer.write_tables(&plan)?;
-        if !plan.write_video(&self.writer.video_path(cast), &mut on_frame)? {
+        if !plan.write_video(&self.writer.video_path(cast), |_| on_frame())? {
             return Ok(None);
         }
         Ok(Some(Made {

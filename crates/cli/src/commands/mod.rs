@@ -35,6 +35,8 @@ pub fn call(command: Command) -> Result<Ended> {
         #[cfg(feature = "media")]
         Command::Simulate(args) => simulate::run(&args),
         #[cfg(feature = "media")]
+        Command::SimulatePreview(args) => simulate::preview(&args),
+        #[cfg(feature = "media")]
         Command::Preprocess(args) => preprocess::run(&args),
         Command::Pretrain(args) => pretrain::run(&args),
         Command::FinetunePlanes(args) => planes::finetune(&args),

@@ -1,9 +1,9 @@
-//! `sonovox simulate`.
+//! `sonovox simulate` and `sonovox simulate-preview`.
 
 use anyhow::{Result, bail};
 
 use super::Ended;
-use crate::args::Simulate;
+use crate::args::{Simulate, SimulatePreview};
 use crate::progress;
 use crate::recipe::Recipe;
 
@@ -22,5 +22,15 @@ pub fn run(args: &Simulate) -> Result<Ended> {
     bar.finish_and_clear();
     println!("{summary}");
     println!("study: {} (simulated: nothing clinical follows from it)", args.out.display());
+    Ok(Ended::Done)
+}
+
+/// Draws what a study would look like.
+pub fn preview(args: &SimulatePreview) -> Result<Ended> {
+    let recipe = Recipe::resolve(&args.common)?;
+    let made = sonovox_simulate::preview(&recipe.simulate, &args.out)?;
+    println!("planes: {}", made.sheet.display());
+    println!("film: {} and {}", made.film.display(), made.strip.display());
+    println!("(simulated: nothing clinical follows from it)");
     Ok(Ended::Done)
 }

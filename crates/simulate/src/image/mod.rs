@@ -15,7 +15,7 @@ pub mod texture;
 
 pub use layout::{Layout, PROBE_RADIUS_MM};
 pub use machine::{Machine, Setting};
-pub use screen::{Patient, Screen};
+pub use screen::{Patient, Screen, draw_text};
 
 use crate::anatomy::tissue::Tissue;
 use crate::anatomy::{Subject, View, World};

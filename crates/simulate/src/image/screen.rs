@@ -122,7 +122,8 @@ pub fn mark_frozen(layout: &Layout, freeze: &Freeze, out: &mut [u8]) {
     }
 }
 
-fn draw_text(grey: &mut [u8], width: usize, x: usize, y: usize, size: usize, text: &str) {
+/// Writes a line of text into a picture `[height, width]` at a pixel, `size` pixels to a dot of the font.
+pub fn draw_text(grey: &mut [u8], width: usize, x: usize, y: usize, size: usize, text: &str) {
     for (i, character) in text.chars().enumerate() {
         let left = x + i * (font::WIDTH + 1) * size;
         for (row, bits) in font::glyph(character).iter().enumerate() {
