@@ -6,6 +6,8 @@ set positional-arguments
 sonovox := "cargo run --release --quiet --package sonovox --"
 demo := "--recipe data/recipes/demo.toml --overwrite"
 out := "data/work/demo"
+torch := "data/work/bench/torch"
+python := torch + "/bin/python -B"
 
 # list the recipes
 default:
@@ -90,9 +92,29 @@ bench-preprocess *args: build
 bench-train *args:
     python3 scripts/bench-train "$@"
 
+# speckle, spectra and greys of pictures, e.g. `just measure-speckle real=VIDEOS simulated=data/work/demo/study`
+measure-speckle *args: python-with-torch
+    {{python}} scripts/measure-speckle "$@"
+
+# how well what is not anatomy names the planes: linear models on clips, by subject
+measure-difficulty *args: python-with-torch
+    {{python}} scripts/measure-difficulty "$@"
+
+# what besides anatomy tells the planes of a study apart, and what the words tell
+measure-leaks *args: python-with-torch
+    {{python}} scripts/measure-leaks "$@"
+
+# which planes a detector takes for which
+measure-confusion *args:
+    python3 scripts/measure-confusion "$@"
+
 # the API documentation, in target/doc
 docs:
     cargo doc --release --workspace --no-deps --document-private-items
+
+[private]
+python-with-torch:
+    @python3 scripts/peers/torch_venv.py {{torch}} > /dev/null
 
 [private]
 build:
