@@ -199,7 +199,11 @@ mod tests {
         let mut seen = 0;
         for entry in std::fs::read_dir(dir).expect("recipes") {
             let path = entry.expect("entry").path();
-            Recipe::resolve(&common(path.to_str(), &[])).expect("a recipe of ours");
+            let recipe = Recipe::resolve(&common(path.to_str(), &[])).expect("a recipe of ours");
+            #[cfg(feature = "media")]
+            recipe.simulate.check().expect("its study can be made");
+            #[cfg(not(feature = "media"))]
+            drop(recipe);
             seen += 1;
         }
         assert!(seen >= 3, "{seen} recipes");
