@@ -81,8 +81,12 @@ test-cuda *args:
 check-cuda:
     scripts/check-cuda
 
-# all benchmarks, each against its named peer
-bench: bench-preprocess bench-train
+# all benchmarks, each against its named peer where there is one
+bench: bench-simulate bench-preprocess bench-train
+
+# how many times faster than real time a core makes a study
+bench-simulate *args: build
+    python3 scripts/bench-simulate "$@"
 
 # preprocess against ffmpeg + librosa on the same files
 bench-preprocess *args: build

@@ -12,7 +12,9 @@ use crate::image::{Imager, Machine, Patient};
 use crate::probe::{PlaneVisit, ProbePath, Visits};
 use crate::rng::stream;
 use crate::speech::{Narrator, SAMPLE_RATE_HZ, Scan, Script, Soundtrack};
-use crate::truth::{RecordingTruth, TrueCentre, TrueSpan, TrueUtterance, round_secs};
+use crate::truth::{
+    RecordingTruth, TrueCentre, TrueFreeze, TruePatient, TrueSpan, TrueUtterance, round_secs,
+};
 use crate::{SimulateConfig, SimulateError};
 
 /// Samples a second of the true track of the structure of interest.
@@ -182,10 +184,22 @@ impl<'a> RecordingPlan<'a> {
         let names =
             |plane: usize| self.config.planes.get(plane).map_or("background", String::as_str).to_owned();
         let plane_of = |visit: usize| PLANE_NAMES[self.visits[visit].plane].to_owned();
+        let patient = Patient::of(self.config.seed, self.cast.subject);
         RecordingTruth {
             recording: self.cast.recording_id(),
             subject: self.cast.subject_id(),
             sonographer: format!("sonographer-{}", self.cast.sonographer + 1),
+            patient: TruePatient { name: patient.name, number: patient.number },
+            freezes: self
+                .path
+                .freezes
+                .iter()
+                .map(|freeze| TrueFreeze {
+                    start_secs: round_secs(freeze.start_secs),
+                    end_secs: round_secs(freeze.end_secs),
+                    calipers: freeze.calipers.is_some(),
+                })
+                .collect(),
             plane_spans: self
                 .spans()
                 .into_iter()

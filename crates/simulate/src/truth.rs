@@ -29,14 +29,38 @@ pub struct RecordingTruth {
     pub subject: String,
     /// who scans and speaks
     pub sonographer: String,
+    /// the invented name and number burnt into the picture: what must not be found in any artifact
+    pub patient: TruePatient,
     /// planes and background, covering the recording
     pub plane_spans: Vec<TrueSpan>,
+    /// when the picture stands still, in order of time
+    pub freezes: Vec<TrueFreeze>,
     /// all speech, in order of time, never two at once
     pub utterances: Vec<TrueUtterance>,
     /// from behind a curtain, hardly to be heard, over anything: not counted as speech
     pub voices_behind: Vec<TrueUtterance>,
     /// where the structure of interest is while a plane is held
     pub centre_track: Vec<TrueCentre>,
+}
+
+/// What the patient's line says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TruePatient {
+    /// last and first name
+    pub name: String,
+    /// hospital number
+    pub number: String,
+}
+
+/// A frozen picture.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct TrueFreeze {
+    /// the key is pressed
+    pub start_secs: f64,
+    /// the picture moves again
+    pub end_secs: f64,
+    /// whether it carries the marks of a measurement
+    pub calipers: bool,
 }
 
 /// A plane or `background` on the screen.
