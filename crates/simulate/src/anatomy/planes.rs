@@ -89,7 +89,7 @@ pub fn target(plane: usize, fetus: &Landmarks, rng: &mut Stream) -> Target {
         "BrainTc" => transcerebellar(head),
         "lips" => lips(head),
         "profile" => profile(head),
-        "SpineCor" => coronal_spine(trunk),
+        "SpineCor" => coronal_spine(trunk, rng),
         "SpineSag" => sagittal_spine(trunk, rng),
         name => unreachable!("{name} is in the list and has no place"),
     }
@@ -218,9 +218,10 @@ fn profile(head: &Frame) -> Target {
     ])
 }
 
-/// Both rows of the arches side by side.
-fn coronal_spine(trunk: &Frame) -> Target {
-    let at = |part: f32| trunk.point(spine::course(part) + vec3(0.0, -3.9, 0.0));
+/// Both rows of the arches side by side; further to the front, the bodies between them.
+fn coronal_spine(trunk: &Frame, rng: &mut Stream) -> Target {
+    let deep = between(rng, 2.2, 4.6);
+    let at = |part: f32| trunk.point(spine::course(part) - vec3(0.0, deep, 0.0));
     let normal = (at(0.62) - at(0.12)).cross(trunk.axes[0]);
     Target::new(at(0.33), normal, trunk.axes[0], 25.0).two_sided().looking_at(&[
         (at(0.33), 0.5),
@@ -235,7 +236,8 @@ fn sagittal_spine(trunk: &Frame, rng: &mut Stream) -> Target {
     // a little beside the middle, where the arches are bone
     let off = trunk.axes[0] * (between(rng, 0.4, 1.3) * sign(rng)) * trunk.scale;
     let centre = at(0.32) + off;
-    Target::new(centre, trunk.axes[0], trunk.axes[1], 30.0).looking_at(&[
+    // a fetus that lies on its back is seen through its belly
+    Target::new(centre, trunk.axes[0], trunk.axes[1], 30.0).two_sided().looking_at(&[
         (at(0.32), 0.4),
         (at(0.12), 0.4),
         (at(0.55), 0.2),

@@ -57,7 +57,7 @@ impl Aim {
         let axial = Quat::from_axis_angle(normal, swing) * target.beam * side;
         let lateral = axial.cross(normal);
         let turn = Quat::from_mat3(&glam::Mat3::from_cols(lateral, axial, normal)).normalize();
-        let off_centre = lateral * between(rng, -9.0, 9.0) + axial * between(rng, -4.0, 4.0);
+        let off_centre = lateral * between(rng, -13.0, 13.0) + axial * between(rng, -5.0, 5.0);
         let mut aim = Self { pivot: target.centre + off_centre, turn, standoff_mm: NEAREST_MM };
         aim.standoff_mm += aim.push_mm(world) + between(rng, 0.0, 5.0);
         aim
