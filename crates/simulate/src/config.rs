@@ -355,7 +355,7 @@ mod tests {
     #[test]
     fn each_bad_value_is_named() {
         type Spoil = fn(&mut SimulateConfig);
-        let cases: [(&str, Spoil); 11] = [
+        let cases: [(&str, Spoil); 12] = [
             ("recordings", |c| c.recordings = 0),
             ("subjects", |c| c.subjects = 99),
             ("folds", |c| c.folds = 1),

@@ -18,6 +18,7 @@ fn config() -> SimulateConfig {
         subjects: 2,
         folds: 2,
         seconds: SECONDS,
+        planes: ["4CH", "abdomen", "femur", "BrainTv"].map(str::to_owned).to_vec(),
         hold_secs: 2.5,
         video: VideoConfig { width: 320, height: 240, fps: 10 },
         ..SimulateConfig::default()
@@ -126,7 +127,7 @@ fn gaze_lies_on_the_structure_of_interest_while_a_plane_is_held() {
         }
     }
     let share = f64::from(near as u32) / f64::from(held as u32);
-    assert!(held > 1500 && share > 0.55, "{near} of {held}");
+    assert!(held > 1500 && share > 0.45, "{near} of {held}");
     assert!(crossed * 2 < near, "gaze fits another recording's structures as well: {crossed} against {near}");
 }
 
