@@ -292,6 +292,7 @@ impl Source {
 mod tests {
     use std::collections::BTreeMap;
 
+    use rand::seq::SliceRandom;
     use sonovox_testkit::shared_data;
 
     use super::*;
@@ -431,6 +432,63 @@ mod tests {
             assert!(folds[a].0.is_disjoint(&folds[b].0));
             assert!(folds[a].1.is_disjoint(&folds[b].1));
         }
+    }
+
+    /// Between-group sum of squares: how far the labels' means lie apart.
+    fn spread_of_means(values: &[f64], labels: &[&str]) -> f64 {
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let mut groups: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+        for (value, label) in values.iter().zip(labels) {
+            let group = groups.entry(label).or_default();
+            *group = (group.0 + value - mean, group.1 + 1.0);
+        }
+        groups.values().map(|(sum, count)| sum * sum / count).sum()
+    }
+
+    /// Share of random relabellings whose means lie at least as far apart.
+    fn permutation_p(values: &[f64], labels: &[&str]) -> f64 {
+        let found = spread_of_means(values, labels);
+        let (mut rng, mut labels) = (stream(1, "permutations", 0), labels.to_vec());
+        let as_far = (0..1000).filter(|_| {
+            labels.shuffle(&mut rng);
+            spread_of_means(values, &labels) >= found
+        });
+        as_far.count() as f64 / 1000.0
+    }
+
+    #[test]
+    fn loudness_length_and_pauses_do_not_tell_the_plane() {
+        let (visits, config) = (visits(), config(Narration::Matched));
+        let scripts: Vec<Script> = (0..12).map(|recording| script(&config, recording, None)).collect();
+        let mut planes = Vec::new();
+        let mut figures: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        for script in &scripts {
+            for (i, utterance) in script.utterances.iter().enumerate() {
+                let Some(visit) = utterance.visit else { continue };
+                planes.push(PLANE_NAMES[visits[visit].plane]);
+                let before = if i == 0 { 0.0 } else { script.utterances[i - 1].end_secs };
+                let after = script.utterances.get(i + 1).map_or(SECONDS, |next| next.start_secs);
+                let peak = utterance.clip.samples.iter().fold(0.0_f32, |peak, s| peak.max(s.abs()));
+                for (name, value) in [
+                    ("loudness", f64::from(utterance.loudness_db)),
+                    ("distance", f64::from(utterance.distance_db)),
+                    ("length", utterance.seconds()),
+                    ("pause before", utterance.start_secs - before),
+                    ("pause after", after - utterance.end_secs),
+                    ("peak", f64::from(peak)),
+                ] {
+                    figures.entry(name).or_default().push(value);
+                }
+            }
+        }
+        for (name, values) in figures {
+            let p = permutation_p(&values, &planes);
+            println!("{name}: {} utterances, p = {p:.3}", values.len());
+            assert!(p > 0.01, "{name} differs between planes: p = {p}");
+        }
+        // the test can fail
+        let told: Vec<f64> = planes.iter().map(|plane| plane.len() as f64).collect();
+        assert!(permutation_p(&told, &planes) < 0.01);
     }
 
     #[test]

@@ -5,8 +5,9 @@
 //! fans together lie `speech_to_noise_db` under it; a beep's RMS lies 8 dB under it; clicks and bumps peak between 10 dB
 //! under it and 4 dB over it, and speech itself peaks some 12 dB over its RMS.
 //!
-//! A clinic has few rooms, and recordings share them: noise and reverberation tell a room, not a recording, and nothing
-//! here depends on what is on the screen but the freeze key.
+//! A clinic has few rooms, and recordings share them: noise and reverberation tell a room, not a recording. The steady
+//! noise goes up and down by 3 dB within every recording (fans, the machine's own cooling, a coat over the microphone), so
+//! that its level does not either. Nothing here depends on what is on the screen but the freeze key.
 
 use rand::Rng;
 
@@ -24,6 +25,11 @@ const RATE: f64 = SAMPLE_RATE_HZ as f64;
 const BEEP_DB: f64 = -8.0;
 /// Peaks of keys and bumps against the RMS of speech.
 const PEAK_DB: (f64, f64) = (-10.0, 4.0);
+/// The steady noise goes up and down by this much, dB, as the sum of sines of these periods.
+const SWELL_DB: f64 = 3.0;
+const SWELL_PERIODS_SECS: [f64; 3] = [13.0, 23.0, 41.0];
+/// Its level is set anew every so many samples: 20 ms.
+const SWELL_SAMPLES: u64 = SAMPLE_RATE_HZ as u64 / 50;
 /// A key may be the first of several.
 const KEYS_IN_A_ROW: std::ops::RangeInclusive<usize> = 3..=9;
 
@@ -43,6 +49,9 @@ pub struct Soundtrack<'a> {
     reverb: Reverb,
     events: Vec<Event>,
     speech_level: f32,
+    /// mean level of the steady noise, and where in their periods its swells begin
+    noise_db: f64,
+    swells: [f64; 3],
     noise_level: f32,
     /// of direct sound and of reverberation; together they keep the level
     direct: f32,
@@ -77,7 +86,9 @@ impl<'a> Soundtrack<'a> {
             reverb: Reverb::draw(&mut stream(seed, "walls", index)),
             events,
             speech_level: amplitude(config.level_dbfs),
-            noise_level: amplitude(config.level_dbfs - config.speech_to_noise_db),
+            noise_db: config.level_dbfs - config.speech_to_noise_db,
+            swells: SWELL_PERIODS_SECS.map(|_| rng.random()),
+            noise_level: 0.0,
             direct,
             reverberant: direct * reverberant,
             position: 0,
@@ -100,7 +111,11 @@ impl<'a> Soundtrack<'a> {
         }
         self.add_events(out);
         for (i, (out, sent)) in out.iter_mut().zip(&self.sent).enumerate() {
-            let steady = self.room.steady(self.position + i as u64, &mut self.air, &mut self.noise);
+            let sample = self.position + i as u64;
+            if sample.is_multiple_of(SWELL_SAMPLES) {
+                self.noise_level = swell(self.noise_db, &self.swells, sample as f64 / RATE);
+            }
+            let steady = self.room.steady(sample, &mut self.air, &mut self.noise);
             let sound = *out + self.reverberant * self.reverb.next(*sent) + self.noise_level * steady;
             *out = sound.clamp(-1.0, 1.0);
         }
@@ -125,6 +140,13 @@ impl<'a> Soundtrack<'a> {
             add(sound, event.start - position, event.level, &mut self.sent);
         }
     }
+}
+
+/// Factor of the steady noise at a time.
+fn swell(mean_db: f64, phases: &[f64; 3], secs: f64) -> f32 {
+    let sines = SWELL_PERIODS_SECS.iter().zip(phases);
+    let sum: f64 = sines.map(|(period, phase)| (std::f64::consts::TAU * (secs / period + phase)).sin()).sum();
+    amplitude(mean_db + SWELL_DB * sum / 3.0)
 }
 
 /// Adds a sound that begins at sample `start` of `out`, before it or after its end.
@@ -240,7 +262,7 @@ mod tests {
     #[test]
     fn levels_are_as_documented() {
         for recording in 0..6 {
-            let all = sound(&script(), &quiet(), 10, recording, &[]);
+            let all = sound(&script(), &quiet(), 120, recording, &[]);
             let second = SAMPLE_RATE_HZ as usize;
             let (speech, noise) = (rms_db(&all[second..3 * second]), rms_db(&all[4 * second..]));
             assert!((speech + 24.0).abs() < 1.0, "speech {speech}");
