@@ -127,7 +127,8 @@ struct Workplace<'a> {
 
 enum Report {
     Frame,
-    Finished(usize, Result<Option<Made>, SimulateError>),
+    /// boxed: a truth is large, and the other report is empty
+    Finished(usize, Box<Result<Option<Made>, SimulateError>>),
 }
 
 impl Workplace<'_> {
@@ -155,7 +156,7 @@ impl Workplace<'_> {
                         };
                         let made = if goes_on() { self.make(cast, on_frame) } else { Ok(None) };
                         stop.fetch_or(made.is_err(), Ordering::Relaxed);
-                        let _ = sender.send(Report::Finished(cast.recording, made));
+                        let _ = sender.send(Report::Finished(cast.recording, Box::new(made)));
                     }
                 });
             }
@@ -168,7 +169,7 @@ impl Workplace<'_> {
                         done += 1;
                         progress(done, total);
                     }
-                    Report::Finished(recording, made) => results[recording] = Some(made),
+                    Report::Finished(recording, made) => results[recording] = Some(*made),
                 }
             }
         });
