@@ -142,7 +142,8 @@ struct Workplace<'a> {
 
 enum Report {
     Frame,
-    Finished(usize, Result<Option<Made>, SimulateError>),
+    /// boxed: a truth is large, and the other report is empty
+    Finished(usize, Box<Result<Option<Made>, SimulateError>>),
 }
 
 impl Workplace<'_> {
@@ -170,7 +171,7 @@ impl Workplace<'_> {
                         };
                         let made = if goes_on() { self.make(cast, on_frame) } else { Ok(None) };
                         stop.fetch_or(made.is_err(), Ordering::Relaxed);
-                        let _ = sender.send(Report::Finished(cast.recording, made));
+                        let _ = sender.send(Report::Finished(cast.recording, Box::new(made)));
                     }
                 });
             }
@@ -183,7 +184,7 @@ impl Workplace<'_> {
                         done += 1;
                         progress(done, total);
                     }
-                    Report::Finished(recording, made) => results[recording] = Some(made),
+                    Report::Finished(recording, made) => results[recording] = Some(*made),
                 }
             }
         });

@@ -164,10 +164,11 @@ impl Words<'_> {
         source.draw(rng)
     }
 
-    /// The lengths that something with any of the labels can have in a voice: from the longest of their shortest to the
-    /// shortest of their longest. Where that is no range, a single length between them: clips are then stretched to it.
+    /// The lengths that something with any of the labels can have in a voice, at a pace within [`PACE`]: from the longest of
+    /// their shortest to the shortest of their longest. Where that is no range (a few recorded phrases to a label, shared
+    /// out among folds), a single length between them, and clips are stretched to it.
     fn lengths(&self, speaker: &Speaker, labels: &[&str]) -> (f64, f64) {
-        let (mut low, mut high) = (0.3_f64, f64::INFINITY);
+        let (mut low, mut high) = (0.0_f64, f64::INFINITY);
         for label in labels {
             let seconds: Vec<f64> = self.choices(speaker, label).map(|choice| choice.seconds).collect();
             let longest = seconds.iter().copied().max_by(f64::total_cmp);
@@ -176,6 +177,7 @@ impl Words<'_> {
                 (low, high) = (low.max(shortest), high.min(longest));
             }
         }
+        let (low, high) = (low * PACE.0, high * PACE.1);
         if low < high { (low, high) } else { (f64::midpoint(low, high), f64::midpoint(low, high)) }
     }
 

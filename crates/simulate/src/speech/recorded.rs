@@ -16,7 +16,8 @@ use crate::SimulateError;
 /// Columns that the CSV must have; others are passed over.
 const COLUMNS: [&str; 4] = ["file", "label", "voice", "text"];
 
-/// A folder of recorded phrases. Their sound is read when it is wanted, so that memory does not grow with the folder.
+/// A folder of recorded phrases. Every text counts as a phrasing: with five to a plane, say, each of three folds has one or
+/// two of them while `speech.hold_out.phrasings` is on. Their sound is read when it is wanted, so that memory does not grow with the folder.
 pub struct Recorded {
     rows: Vec<Row>,
     /// by voice, label, text
