@@ -3,7 +3,8 @@
 //! [`run`] takes a [`SimulateConfig`] and leaves a folder that `sonovox_study::Study::open` reads: MP4 videos with
 //! sound, gaze and plane tables, and `truth.json` with what a real study would not know (evaluation only).
 //!
-//! The parts, each behind its own small interface so that it can be made more real without the others:
+//! The parts, each of which knows those above it only:
+//! - [`geometry`] and [`grid`]: millimetres, and the beam lines on which a frame is made.
 //! - [`anatomy`]: the body of a subject and what the scan plane cuts out of it ([`anatomy::World::cut`]).
 //! - [`probe`]: how the probe is moved, and thereby which plane is on the screen when.
 //! - [`image`]: tissue to a frame of the machine's screen ([`image::Imager::frame`]).
@@ -18,6 +19,7 @@ mod config;
 mod error;
 pub mod gaze;
 pub mod geometry;
+pub mod grid;
 pub mod image;
 mod preview;
 pub mod probe;

@@ -9,6 +9,7 @@ pub mod mother;
 pub mod planes;
 pub mod shape;
 pub mod subject;
+pub mod texture;
 pub mod tissue;
 pub mod view;
 pub mod world;

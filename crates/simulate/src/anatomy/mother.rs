@@ -5,7 +5,7 @@ use super::subject::Subject;
 use super::tissue::{BLOOD, CAPSULE, FLUID, MEMBRANE, Material, PLACENTA, SOFT_LOSS, Tissue, WOMB};
 use super::view::View;
 use crate::geometry::{Frame, Vec3, smoothstep, vec2, vec3};
-use crate::image::grid::PolarGrid;
+use crate::grid::PolarGrid;
 use crate::rng::{Stream, between};
 
 const SKIN_LAYER: Material = Material { echo_db: 3.0, loss_db_per_mm: SOFT_LOSS, grain_db: 1.0 };

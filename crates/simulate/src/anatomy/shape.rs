@@ -7,7 +7,7 @@
 use super::tissue::{Material, Tissue};
 use super::view::View;
 use crate::geometry::{Frame, Vec3, smoothstep, vec2, vec3};
-use crate::image::grid::{MAX_LINES, PolarGrid, Window};
+use crate::grid::{MAX_LINES, PolarGrid, Window};
 
 /// A solid, millimetres of the body.
 #[derive(Debug, Clone, Copy, PartialEq)]

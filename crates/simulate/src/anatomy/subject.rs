@@ -3,6 +3,9 @@
 use crate::geometry::smoothstep;
 use crate::rng::{Stream, between, normal, sign, stream};
 
+/// Thickness of the skull, mm.
+pub const SKULL_MM: f32 = 1.6;
+
 /// One pregnancy. Lengths in millimetres.
 ///
 /// Medians of the four measures follow the gestational age by the regressions of Hadlock et al. (Estimating fetal age:
@@ -96,7 +99,7 @@ impl Subject {
     /// Half of the head from side to side, outer borders of the skull.
     pub fn head_half_width_mm(&self) -> f32 {
         // outer to inner leaves out one wall
-        0.5 * (self.biparietal_mm + super::body::head::SKULL_MM)
+        0.5 * (self.biparietal_mm + SKULL_MM)
     }
 
     /// Half of the head from front to back. The circumference is 1.62 times the sum of both diameters (Hadlock).

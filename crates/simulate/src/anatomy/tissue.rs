@@ -1,6 +1,6 @@
 //! What a frame is made of: the acoustic properties of the body at every point of the beam grid.
 
-use crate::image::grid::PolarGrid;
+use crate::grid::PolarGrid;
 
 /// How a material looks to the probe.
 #[derive(Debug, Clone, Copy, PartialEq)]

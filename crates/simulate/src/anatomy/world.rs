@@ -3,10 +3,10 @@
 use super::body::Fetus;
 use super::mother::{Mother, wall_end_mm};
 use super::subject::Subject;
+use super::texture::Texture;
 use super::tissue::Tissue;
 use super::view::View;
-use crate::image::grid::PolarGrid;
-use crate::image::texture::Texture;
+use crate::grid::PolarGrid;
 use crate::rng::stream;
 
 /// The body of one recording.

@@ -9,13 +9,13 @@
 use rand::Rng;
 
 use super::fast;
-use super::grid::PolarGrid;
 use super::kernel::Kernel;
 use super::scatter::Scatterers;
 use crate::anatomy::View;
 use crate::anatomy::subject::Subject;
 use crate::anatomy::tissue::{SOFT_LOSS, Tissue};
 use crate::geometry::{Quat, Vec3, vec2};
+use crate::grid::PolarGrid;
 use crate::rng::Stream;
 
 /// Standard deviation of the pulse along the line, mm.

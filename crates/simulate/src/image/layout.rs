@@ -1,10 +1,8 @@
 //! Where things are on the screen: the side panel, the fan, and how many pixels a millimetre has.
 
-use super::grid::{MAX_LINES, PolarGrid};
 use crate::geometry::{Vec2, vec2};
+use crate::grid::{MAX_LINES, PROBE_RADIUS_MM, PolarGrid};
 
-/// Radius of the virtual convex probe, mm.
-pub const PROBE_RADIUS_MM: f32 = 40.0;
 /// Half of its opening angle.
 const HALF_ANGLE_DEG: f32 = 28.5;
 /// Share of the width that the side panel takes.

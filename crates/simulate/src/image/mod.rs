@@ -4,16 +4,14 @@
 pub mod bmode;
 mod fast;
 mod font;
-pub mod grid;
 mod kernel;
 mod layout;
 mod machine;
 mod scan;
 mod scatter;
 mod screen;
-pub mod texture;
 
-pub use layout::{Layout, PROBE_RADIUS_MM};
+pub use layout::Layout;
 pub use machine::{Machine, Setting};
 pub use screen::{Patient, Screen, draw_text};
 

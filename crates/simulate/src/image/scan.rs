@@ -1,8 +1,8 @@
 //! Scan conversion: beam lines to pixels, bilinear, with the way worked out once.
 
-use super::grid::PolarGrid;
 use super::layout::Layout;
 use crate::geometry::vec2;
+use crate::grid::PolarGrid;
 
 /// For every pixel of the fan where it lies between the lines.
 pub struct ScanMap {

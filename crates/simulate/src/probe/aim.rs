@@ -3,7 +3,7 @@
 use crate::anatomy::mother::wall_point;
 use crate::anatomy::{Target, View, World};
 use crate::geometry::{Quat, Vec3};
-use crate::image::PROBE_RADIUS_MM;
+use crate::grid::PROBE_RADIUS_MM;
 use crate::rng::{Stream, between, sign};
 
 /// Attempts at a comfortable approach.

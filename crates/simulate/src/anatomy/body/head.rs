@@ -3,15 +3,13 @@
 //! Drawn for a half width of 24.5 mm; x to the forehead, y to the left, z to the vertex.
 
 use crate::anatomy::shape::{Structure, chain};
-use crate::anatomy::subject::Subject;
+use crate::anatomy::subject::{SKULL_MM, Subject};
 use crate::anatomy::tissue::{
     BRAIN, CAPSULE, DARK_BRAIN, FALX, FLUID, MEMBRANE, MUSCLE, Material, PLEXUS, SKIN, SKULL,
 };
 use crate::geometry::{Frame, Vec3, vec3};
 use crate::rng::{Stream, between};
 
-/// Thickness of the skull, mm.
-pub const SKULL_MM: f32 = 1.6;
 /// Half height of the skull, drawn mm.
 const HALF_HEIGHT: f32 = 25.0;
 

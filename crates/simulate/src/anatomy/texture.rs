@@ -1,8 +1,8 @@
 //! Slow texture: smooth random variation of brightness inside one tissue, in three dimensions.
 
-use super::grid::PolarGrid;
 use crate::anatomy::View;
 use crate::geometry::{Vec3, vec2};
+use crate::grid::PolarGrid;
 use crate::rng::{Stream, normal};
 
 const SIDE: usize = 32;

@@ -2,6 +2,8 @@
 
 use crate::geometry::{Vec2, vec2};
 
+/// Radius of the virtual convex probe, mm.
+pub const PROBE_RADIUS_MM: f32 = 40.0;
 /// Most beam lines that a grid may have: rows are worked on in arrays of this length.
 pub const MAX_LINES: usize = 512;
 
