@@ -13,6 +13,7 @@ mod load;
 
 pub use config::{Architecture, EncoderConfig, Preset, StageShape};
 pub use encoder::{Features, SeResNext};
+pub use heads::affine::{AFFINE_PARAMETERS, AffineHead, AffineHeadConfig};
 pub use heads::fusion::{Fusion, FusionConfig};
 pub use heads::gaze::{GazeHead, GazeHeadConfig};
 pub use heads::order::{ORDER_CLASSES, ORDER_FRAMES, OrderHead, OrderHeadConfig};

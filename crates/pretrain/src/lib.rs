@@ -18,12 +18,14 @@ mod objective;
 mod order;
 mod sampler;
 mod stage;
+mod warp;
 
-pub use batch::{Batch, Pairs, Source, Tuples};
-pub use config::{Contrastive, LossWeights, PairConfig, PretrainConfig};
+pub use batch::{Batch, Copies, Pairs, Plan, Source, Tuples};
+pub use config::{AffineConfig, Contrastive, Join, LossWeights, Negatives, PairConfig, PretrainConfig};
 pub use error::PretrainError;
 pub use library::{IntervalCounts, Library};
 pub use networks::Networks;
-pub use objective::{Computed, Objective};
-pub use sampler::{Fragment, OrderTuple, Pair, Sampler};
+pub use objective::{Computed, Embeddings, Moment, Objective};
+pub use sampler::{Copy, Fragment, OrderTuple, Pair, Pool, Sampler};
 pub use stage::{PretrainDetails, Request, Summary, run};
+pub use warp::Warp;

@@ -71,6 +71,8 @@ impl Library {
                     start_secs: interval.start_secs,
                     end_secs: interval.end_secs,
                     frames: interval.frames,
+                    audible: long_enough,
+                    voiced_share: share,
                     voiced: long_enough && share > 0.0 && share >= config.voiced_share,
                 });
             }

@@ -10,16 +10,16 @@ use serde::{Deserialize, Serialize};
 use sonovox_artifact::clips::ClipsArtifact;
 use sonovox_artifact::{ArtifactWriter, Begin, Counts, OnExisting, RunFacts, Stage};
 use sonovox_model::EncoderConfig;
-use sonovox_ops::{Mode, ParamStore, describe_device};
+use sonovox_ops::{ParamStore, describe_device};
 use sonovox_study::{Split, SplitConfig, SplitItem};
 use sonovox_train::{Best, Evaluation, Losses, Monitor, Outcome, Task, TrainError};
 
-use crate::batch::{Batch, Source};
+use crate::batch::{Batch, Plan, Source};
 use crate::evaluate::HeldOut;
 use crate::library::{IntervalCounts, Library};
 use crate::networks::Networks;
-use crate::objective::Objective;
-use crate::sampler::Sampler;
+use crate::objective::{Moment, Objective};
+use crate::sampler::{Pool, Sampler};
 use crate::{PretrainConfig, PretrainError};
 
 /// What to pretrain, and where.
@@ -189,22 +189,23 @@ impl Side {
         seed: u64,
     ) -> Result<Self, PretrainError> {
         let (library, fragments, counts) = Library::open(clips, members, &config.pairs)?;
-        let sampler = Sampler::new(fragments, config.pairs.window_secs, config.pairs.neighbours, seed);
+        let sampler = Sampler::new(fragments, &config.pairs, Pool::Voiced, seed);
         Ok(Self { library: Arc::new(library), sampler, counts })
     }
 
     /// Refuses data that gives none of the weighted losses.
     fn must_train(&self, request: &Request<'_>) -> Result<(), PretrainError> {
         let weights = &request.config.weights;
-        let pairs = self.sampler.paired() > 0 && weights.cls + weights.cont > 0.0;
+        let pairs = self.sampler.paired() > 0 && weights.needs_pairs();
         let tuples = self.sampler.ordered() > 0 && weights.ord > 0.0;
-        if pairs || tuples {
+        let copies = self.sampler.seen() > 0 && weights.affine > 0.0;
+        if pairs || tuples || copies {
             return Ok(());
         }
         let counts = &self.counts;
         let cause = format!(
-            "of {} intervals {} are voiced, {} of these have no neighbour at least a speech window away, and {} have \
-             the four frames that frame order needs",
+            "of {} intervals {} are voiced, {} of these have no neighbour at least a speech window away (no other \
+             recording, for easy negatives), and {} have the four frames that frame order needs",
             counts.intervals,
             counts.voiced,
             self.sampler.without_negative(),
@@ -228,9 +229,8 @@ impl Side {
             .collect()
     }
 
-    fn source(self, voiced_intervals: usize, config: &PretrainConfig, device: &Device) -> Source {
-        let (groups, tuples) = (config.pairs.groups, config.order_intervals);
-        Source::new(self.library, self.sampler, voiced_intervals, groups, tuples, device.clone())
+    fn source(self, plan: Plan, device: &Device) -> Source {
+        Source::new(self.library, self.sampler, plan, device.clone())
     }
 }
 
@@ -251,23 +251,31 @@ impl Pretraining {
         held_out: Side,
         device: &Device,
     ) -> Result<Self, PretrainError> {
+        let plan = Plan::new(config);
         let pass = match train.sampler.paired() {
-            0 => train.sampler.ordered().div_ceil(config.order_intervals),
-            paired => paired.div_ceil(config.voiced_intervals),
+            paired if paired > 0 && plan.intervals > 0 => paired.div_ceil(config.voiced_intervals),
+            _ => train.sampler.ordered().div_ceil(config.order_intervals),
         };
-        // a batch of distinct intervals where the held-out part has fewer than a training batch
-        let voiced = config.voiced_intervals.min(held_out.sampler.paired().max(1));
-        let wanted = config.eval_pairs.div_ceil(voiced * config.pairs.groups);
-        let batches = wanted.min((held_out.sampler.paired() / voiced).max(1)) as u64;
-        let groups = config.pairs.groups;
+        let (of_held_out, batches) = held_out_plan(config, &plan, &held_out.sampler);
         Ok(Self {
             networks: Networks::new(config, store)?,
             objective: Objective::new(config),
-            source: Arc::new(train.source(config.voiced_intervals, config, device)),
-            held_out: HeldOut::new(held_out.source(voiced, config, device), batches, groups),
+            source: Arc::new(train.source(plan, device)),
+            held_out: HeldOut::new(held_out.source(of_held_out, device), batches, config.pairs.groups),
             steps_per_epoch: config.steps_per_epoch.unwrap_or(pass.max(1) as u64),
         })
     }
+}
+
+/// How the held-out part is drawn, and how many batches of it: of distinct intervals where it has fewer than a training
+/// batch.
+fn held_out_plan(config: &PretrainConfig, plan: &Plan, sampler: &Sampler) -> (Plan, u64) {
+    let paired = sampler.paired();
+    let voiced = config.voiced_intervals.min(paired.max(1));
+    let wanted = config.eval_pairs.div_ceil(voiced * config.pairs.groups);
+    let intervals = if plan.intervals > 0 { voiced } else { 0 };
+    let available = if plan.intervals > 0 { paired / voiced } else { wanted };
+    (Plan { intervals, ..plan.clone() }, wanted.min(available.max(1)) as u64)
 }
 
 impl Task for Pretraining {
@@ -282,7 +290,7 @@ impl Task for Pretraining {
     }
 
     fn losses(&mut self, batch: Batch) -> Result<Losses, TrainError> {
-        let computed = self.objective.losses(&self.networks, &batch, Mode::Train)?;
+        let computed = self.objective.losses(&self.networks, &batch, Moment::TRAIN)?;
         Ok(Losses { total: computed.total, parts: computed.parts })
     }
 

@@ -10,10 +10,10 @@ use candle_core::{DType, Device};
 use sonovox_artifact::clips::ClipsArtifact;
 use sonovox_artifact::{Artifact, OnExisting, Stage};
 use sonovox_model::Preset;
-use sonovox_ops::{Mode, ParamStore, backward};
+use sonovox_ops::{ParamStore, backward};
 use sonovox_pretrain::{
-    Contrastive, Library, Networks, Objective, PretrainConfig, PretrainError, Request, Sampler, Source,
-    Summary, run,
+    Contrastive, Library, Moment, Networks, Objective, Plan, Pool, PretrainConfig, PretrainError, Request,
+    Sampler, Source, Summary, run,
 };
 use sonovox_study::{Split, SplitConfig, SplitItem};
 use sonovox_train::{BatchSource, Keep, Monitor, OptimizerConfig, Silent};
@@ -52,9 +52,8 @@ fn objective(clips: &Path, config: &PretrainConfig) -> (ParamStore, Networks, Ob
     let clips = ClipsArtifact::open(clips).expect("clips");
     let members: Vec<usize> = (0..clips.details.recordings.len()).collect();
     let (library, fragments, _) = Library::open(&clips, &members, &config.pairs).expect("library");
-    let sampler = Sampler::new(fragments, config.pairs.window_secs, config.pairs.neighbours, 3);
-    let (voiced, groups, tuples) = (config.voiced_intervals, config.pairs.groups, config.order_intervals);
-    let source = Source::new(Arc::new(library), sampler, voiced, groups, tuples, Device::Cpu);
+    let sampler = Sampler::new(fragments, &config.pairs, Pool::Voiced, 3);
+    let source = Source::new(Arc::new(library), sampler, Plan::new(config), Device::Cpu);
     let store = ParamStore::new(5, DType::F32, &Device::Cpu);
     let networks = Networks::new(config, &store).expect("networks");
     (store, networks, Objective::new(config), source)
@@ -69,7 +68,7 @@ fn after_one_step_every_parameter_has_a_finite_non_zero_gradient() {
             let config = PretrainConfig { contrastive, encoder, dilated, ..config() };
             let (store, networks, objective, source) = objective(&dir.path().join("clips"), &config);
             let batch = source.draw(0).expect("batch");
-            let losses = objective.losses(&networks, &batch, Mode::Train).expect("losses");
+            let losses = objective.losses(&networks, &batch, Moment::TRAIN).expect("losses");
             let gradients = backward(&losses.total).expect("backward");
             for (name, var) in store.params() {
                 let gradient = gradients.get(&var).unwrap_or_else(|| panic!("{name}: no gradient"));
@@ -92,7 +91,7 @@ fn overfit(speech: Speech) -> (f64, f64) {
     let mut last = Vec::new();
     for step in 0..150 {
         let batch = source.draw(step).expect("batch");
-        let losses = objective.losses(&networks, &batch, Mode::Train).expect("losses");
+        let losses = objective.losses(&networks, &batch, Moment::TRAIN).expect("losses");
         let gradients = backward(&losses.total).expect("backward");
         sonovox_ops::optim::Optimizer::step(&mut optimizer, &gradients, 3e-3, 1.0).expect("step");
         let cont = losses.parts.iter().find(|(name, _)| *name == "loss_cont").expect("L_cont").1;

@@ -1,5 +1,6 @@
 //! What is put on an encoder: one head to a file.
 
+pub(crate) mod affine;
 pub(crate) mod fusion;
 pub(crate) mod gaze;
 mod layers;

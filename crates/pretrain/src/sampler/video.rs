@@ -1,0 +1,61 @@
+//! What is drawn from video alone: from every interval, silent or not.
+
+use rand::Rng;
+
+use super::{Sampler, Stream};
+use crate::warp::{PARAMETERS, Warp};
+use crate::{AffineConfig, order};
+
+/// Four shuffled frames of one interval.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OrderTuple {
+    /// Index of the recording.
+    pub recording: usize,
+    /// Frames of the recording, as shown.
+    pub frames: [usize; order::FRAMES],
+    /// Class of the order, 0 to 11.
+    pub class: u32,
+}
+
+/// A frame and how its copy is transformed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Copy {
+    /// Index of the recording.
+    pub recording: usize,
+    /// Frame of the recording.
+    pub frame: usize,
+    /// The copy's transform.
+    pub warp: Warp,
+    /// Its parameters, -1 to 1 of their ranges.
+    pub parameters: [f32; PARAMETERS],
+}
+
+impl Sampler {
+    /// The order tuples of batch `step`, one to each of `intervals` fragments.
+    pub fn tuples(&self, step: u64, intervals: usize) -> Vec<OrderTuple> {
+        let mut rng = self.rng(Stream::Tuples, step);
+        let drawn = self.shuffled(&self.ordered, Stream::TupleOrder, step, intervals);
+        drawn
+            .map(|at| {
+                let fragment = &self.fragments[at];
+                let (offsets, class) = order::draw(fragment.frames.len(), &mut rng);
+                let frames = offsets.map(|offset| fragment.frames.start + offset);
+                OrderTuple { recording: fragment.recording, frames, class }
+            })
+            .collect()
+    }
+
+    /// The frames of batch `step` that are transformed, one of each of `ranges.frames` fragments.
+    pub fn copies(&self, step: u64, ranges: &AffineConfig) -> Vec<Copy> {
+        let mut rng = self.rng(Stream::Copies, step);
+        let drawn = self.shuffled(&self.seen, Stream::CopyOrder, step, ranges.frames);
+        drawn
+            .map(|at| {
+                let fragment = &self.fragments[at];
+                let frame = rng.random_range(fragment.frames.clone());
+                let (warp, parameters) = Warp::draw(ranges, &mut rng);
+                Copy { recording: fragment.recording, frame, warp, parameters }
+            })
+            .collect()
+    }
+}
