@@ -1,7 +1,7 @@
 //! What the encoders know about held-out recordings: losses beside chance, retrieval, spread of the embeddings.
 
 use candle_core::{DType, Tensor};
-use sonovox_metrics::{embedding_spread, recall_at_k, retrieval_auc};
+use sonovox_metrics::{effective_rank, embedding_spread, recall_at_k, retrieval_auc, unit_std};
 use sonovox_train::{BatchSource, Evaluation, TrainError};
 
 use crate::batch::Source;
@@ -113,6 +113,8 @@ impl Seen {
         for (name, z) in [("video", &video), ("speech", &first)] {
             let flat: Vec<f32> = unit(z)?.flatten_all()?.to_vec1()?;
             values.push((format!("spread_{name}"), embedding_spread(&flat, z.dim(1)?)));
+            values.push((format!("effective_rank_{name}"), effective_rank(&flat, z.dim(1)?)));
+            values.push((format!("unit_std_{name}"), unit_std(&flat, z.dim(1)?)));
         }
         Ok(alignment)
     }

@@ -8,6 +8,8 @@
 //! [`run`] reads a clips artifact, trains both encoders on the subjects of the training part, looks at those of the
 //! validation part after every epoch, never at those of the test part, and leaves a pretrain artifact.
 
+mod alarms;
+mod augment;
 mod batch;
 mod config;
 mod error;
@@ -16,16 +18,22 @@ mod library;
 mod networks;
 mod objective;
 mod order;
+mod pacing;
 mod sampler;
+mod shortcut;
 mod stage;
 mod warp;
 
 pub use batch::{Batch, Copies, Pairs, Plan, Source, Tuples};
-pub use config::{AffineConfig, Contrastive, Join, LossWeights, Negatives, PairConfig, PretrainConfig};
+pub use config::{
+    AffineConfig, Contrastive, FrameAugmentation, Join, LossWeights, Negatives, PacingConfig, PacingKind,
+    PairConfig, PretrainConfig, Scale, SpeechAugmentation, Start,
+};
 pub use error::PretrainError;
-pub use library::{IntervalCounts, Library};
+pub use library::{IntervalCounts, Library, Window};
 pub use networks::Networks;
 pub use objective::{Computed, Embeddings, Moment, Objective};
-pub use sampler::{Copy, Fragment, OrderTuple, Pair, Pool, Sampler};
+pub use pacing::Pace;
+pub use sampler::{Fragment, FrameCopy, OrderTuple, Pair, Pool, Sampler};
 pub use stage::{PretrainDetails, Request, Summary, run};
 pub use warp::Warp;

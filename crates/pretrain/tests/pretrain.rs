@@ -12,8 +12,8 @@ use sonovox_artifact::{Artifact, OnExisting, Stage};
 use sonovox_model::Preset;
 use sonovox_ops::{ParamStore, backward};
 use sonovox_pretrain::{
-    Contrastive, Library, Moment, Networks, Objective, Plan, Pool, PretrainConfig, PretrainError, Request,
-    Sampler, Source, Summary, run,
+    Contrastive, FrameAugmentation, Library, Moment, Networks, Objective, PacingConfig, PacingKind, Plan,
+    Pool, PretrainConfig, PretrainError, Request, Sampler, Source, SpeechAugmentation, Summary, run,
 };
 use sonovox_study::{Split, SplitConfig, SplitItem};
 use sonovox_train::{BatchSource, Keep, Monitor, OptimizerConfig, Silent};
@@ -140,22 +140,43 @@ impl Monitor for StopAfter {
 
 #[test]
 fn equal_runs_and_resumed_runs_leave_equal_artifacts() {
+    stopped_equals_unbroken(&PretrainConfig { steps_per_epoch: Some(5), ..config() });
+}
+
+/// The weights of graded pacing depend on all steps before: forgotten affinities would show.
+#[test]
+fn resumed_runs_of_graded_pacing_and_augmentation_leave_equal_artifacts() {
+    let mut config = PretrainConfig { steps_per_epoch: Some(5), ..config() };
+    config.pacing = PacingConfig { kind: PacingKind::Graded, warmup: 0.1, ..PacingConfig::default() };
+    config.weights.affine = 1.0;
+    config.speech_augmentation = SpeechAugmentation {
+        speed: 0.1,
+        tilt: 0.3,
+        noise: 0.2,
+        mix_share: 0.3,
+        ..config.speech_augmentation
+    };
+    config.frame_augmentation =
+        FrameAugmentation { mirror: true, rotation_degrees: 5.0, ..config.frame_augmentation };
+    stopped_equals_unbroken(&config);
+}
+
+fn stopped_equals_unbroken(config: &PretrainConfig) {
     let dir = tempfile::tempdir().expect("dir");
     let clips = dir.path().join("clips");
     write_clips(&clips, 6, 16, Speech::Matching);
-    let config = PretrainConfig { steps_per_epoch: Some(5), ..config() };
     let out = |name: &str| dir.path().join(name);
     for name in ["a", "b"] {
-        pretrain(&clips, &out(name), &config, OnExisting::Refuse, &mut Silent).expect("trained");
+        pretrain(&clips, &out(name), config, OnExisting::Refuse, &mut Silent).expect("trained");
     }
-    let stopped = pretrain(&clips, &out("c"), &config, OnExisting::Refuse, &mut StopAfter(3, 0));
+    let stopped = pretrain(&clips, &out("c"), config, OnExisting::Refuse, &mut StopAfter(3, 0));
     assert!(matches!(stopped, Ok(Summary::Interrupted { step: 3 })));
     assert!(!out("c").exists(), "nothing half-written looks finished");
-    let again = pretrain(&clips, &out("c"), &config, OnExisting::Refuse, &mut Silent)
+    let again = pretrain(&clips, &out("c"), config, OnExisting::Refuse, &mut Silent)
         .map(|_| ())
         .expect_err("refused");
     assert!(again.to_string().contains("--resume"), "{again}");
-    pretrain(&clips, &out("c"), &config, OnExisting::Resume, &mut Silent).expect("resumed");
+    pretrain(&clips, &out("c"), config, OnExisting::Resume, &mut Silent).expect("resumed");
     let hash = |name: &str| {
         let artifact = Artifact::open(&out(name), Stage::Pretrain).expect("artifact");
         artifact.verify().expect("whole");
@@ -165,6 +186,10 @@ fn equal_runs_and_resumed_runs_leave_equal_artifacts() {
     assert_eq!(hash("a"), hash("c"));
     let weights = |name: &str| fs::read(out(name).join("encoder.safetensors")).expect("weights");
     assert_eq!(weights("a"), weights("c"));
+    let events = |name: &str| fs::read_to_string(out(name).join("events.jsonl")).expect("events");
+    assert_eq!(events("a"), events("c"));
+    let paced = events("a").lines().filter(|line| line.contains("weight_bin_9")).count();
+    assert_eq!(paced, if config.pacing.kind == PacingKind::Graded { 2 } else { 0 });
 }
 
 #[test]

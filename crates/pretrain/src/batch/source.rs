@@ -7,10 +7,15 @@ use sonovox_model::input;
 use sonovox_train::{BatchSource, TrainError};
 
 use super::{Batch, Copies, Pairs, Tuples};
-use crate::library::Library;
-use crate::sampler::{Copy, OrderTuple, Pair, Sampler};
+use crate::augment::{change_frames, change_speech, draw_speeds};
+use crate::library::{Library, Window};
+use crate::sampler::{FrameCopy, OrderTuple, Pair, Sampler, Stream};
 use crate::warp::PARAMETERS;
-use crate::{AffineConfig, PretrainConfig, order};
+use crate::{AffineConfig, FrameAugmentation, PretrainConfig, SpeechAugmentation, order};
+
+/// Numbers of draws of frames within a step.
+const OF_PAIRS: u64 = 0;
+const OF_TUPLES: u64 = 1;
 
 /// What a batch is made of; a part of size 0 is left out.
 #[derive(Clone, Debug)]
@@ -25,6 +30,10 @@ pub struct Plan {
     pub tuples: usize,
     /// Transformed frames, `frames` of them.
     pub affine: AffineConfig,
+    /// Changes of speech.
+    pub speech: SpeechAugmentation,
+    /// Changes of frames; transformed frames and their copies stay as they are.
+    pub frames: FrameAugmentation,
 }
 
 impl Plan {
@@ -39,7 +48,14 @@ impl Plan {
             offsets: config.pairs.window_offsets(),
             tuples: needed(weights.ord, config.order_intervals),
             affine: AffineConfig { frames, ..config.affine },
+            speech: config.speech_augmentation,
+            frames: config.frame_augmentation,
         }
+    }
+
+    /// The same without changes of speech and frames.
+    pub fn unchanged(self) -> Self {
+        Self { speech: SpeechAugmentation::default(), frames: FrameAugmentation::default(), ..self }
     }
 }
 
@@ -57,7 +73,7 @@ impl Source {
         Self { library, sampler, plan, device }
     }
 
-    fn pairs(&self, drawn: &[Pair]) -> Result<Option<Pairs>, TrainError> {
+    fn pairs(&self, step: u64, drawn: &[Pair]) -> Result<Option<Pairs>, TrainError> {
         if drawn.is_empty() {
             return Ok(None);
         }
@@ -65,17 +81,20 @@ impl Source {
         let positive: Vec<_> = drawn.iter().map(|pair| (pair.recording, pair.speech_secs)).collect();
         let negative: Vec<_> =
             drawn.iter().map(|pair| (pair.negative_recording, pair.negative_secs)).collect();
+        // one draw for both, so that what is done to positives is done to negatives
+        let speech = self.speech(step, &[positive, negative].concat())?;
+        let half = speech.dim(0)? / 2;
         let pairs = Pairs {
-            frames: self.frames(&frames)?,
-            positive: self.speech(&positive)?,
-            negative: self.speech(&negative)?,
+            frames: self.frames(step, OF_PAIRS, &frames, 1)?,
+            positive: speech.narrow(0, 0, half)?,
+            negative: speech.narrow(0, half, half)?,
             recordings: drawn.iter().map(|pair| pair.recording).collect(),
             intervals: drawn.iter().map(|pair| pair.interval).collect(),
         };
         Ok(Some(pairs))
     }
 
-    fn tuples(&self, drawn: &[OrderTuple]) -> Result<Option<Tuples>, TrainError> {
+    fn tuples(&self, step: u64, drawn: &[OrderTuple]) -> Result<Option<Tuples>, TrainError> {
         if drawn.is_empty() {
             return Ok(None);
         }
@@ -84,10 +103,10 @@ impl Source {
         let classes: Vec<u32> = drawn.iter().map(|tuple| tuple.class).collect();
         debug_assert_eq!(frames.len(), order::FRAMES * classes.len());
         let classes = Tensor::new(classes, &self.device)?;
-        Ok(Some(Tuples { frames: self.frames(&frames)?, classes }))
+        Ok(Some(Tuples { frames: self.frames(step, OF_TUPLES, &frames, order::FRAMES)?, classes }))
     }
 
-    fn copies(&self, drawn: &[Copy]) -> Result<Option<Copies>, TrainError> {
+    fn copies(&self, drawn: &[FrameCopy]) -> Result<Option<Copies>, TrainError> {
         if drawn.is_empty() {
             return Ok(None);
         }
@@ -102,19 +121,42 @@ impl Source {
         Ok(Some(Copies { frames: input::frames(grey, height, width, &self.device)?, parameters }))
     }
 
-    fn frames(&self, which: &[(usize, usize)]) -> Result<Tensor, TrainError> {
-        let grey = self.library.frames(which).map_err(TrainError::task)?;
-        Ok(input::frames(grey, self.library.height(), self.library.width(), &self.device)?)
+    /// Frames as input; every `group` of them in a row are changed alike.
+    fn frames(
+        &self,
+        step: u64,
+        part: u64,
+        which: &[(usize, usize)],
+        group: usize,
+    ) -> Result<Tensor, TrainError> {
+        let mut grey = self.library.frames(which).map_err(TrainError::task)?;
+        let (height, width) = (self.library.height(), self.library.width());
+        if self.plan.frames.is_on() {
+            let mut rng = self.sampler.rng(Stream::ChangedFrames, step << 2 | part);
+            change_frames(&mut grey, (height, width), group, &self.plan.frames, &mut rng);
+        }
+        Ok(input::frames(grey, height, width, &self.device)?)
     }
 
     /// All windows of every (recording, seconds).
-    fn speech(&self, which: &[(usize, f64)]) -> Result<Tensor, TrainError> {
+    fn speech(&self, step: u64, which: &[(usize, f64)]) -> Result<Tensor, TrainError> {
         let of = |&(recording, secs): &(usize, f64)| {
-            self.plan.offsets.iter().map(move |offset| (recording, secs + offset))
+            let window = move |offset: &f64| Window { recording, secs: secs + offset, speed: 1.0 };
+            self.plan.offsets.iter().map(window)
         };
-        let windows: Vec<_> = which.iter().flat_map(of).collect();
-        let rows = self.library.speech(&windows).map_err(TrainError::task)?;
-        Ok(input::speech(rows, self.library.time(), self.library.bands(), &self.device)?)
+        let mut windows: Vec<_> = which.iter().flat_map(of).collect();
+        let ranges = &self.plan.speech;
+        let mut rng = self.sampler.rng(Stream::ChangedSpeech, step);
+        if ranges.speed > 0.0 {
+            let speeds = draw_speeds(windows.len(), ranges, &mut rng);
+            windows.iter_mut().zip(speeds).for_each(|(window, speed)| window.speed = speed);
+        }
+        let (time, bands) = (self.library.time(), self.library.bands());
+        let mut rows = self.library.speech(&windows).map_err(TrainError::task)?;
+        if ranges.is_on() {
+            change_speech(&mut rows, (time, bands), ranges, &mut rng);
+        }
+        Ok(input::speech(rows, time, bands, &self.device)?)
     }
 }
 
@@ -125,8 +167,8 @@ impl BatchSource for Source {
         let (plan, sampler) = (&self.plan, &self.sampler);
         Ok(Batch {
             step,
-            pairs: self.pairs(&sampler.pairs(step, plan.intervals, plan.groups))?,
-            tuples: self.tuples(&sampler.tuples(step, plan.tuples))?,
+            pairs: self.pairs(step, &sampler.pairs(step, plan.intervals, plan.groups))?,
+            tuples: self.tuples(step, &sampler.tuples(step, plan.tuples))?,
             copies: self.copies(&sampler.copies(step, &plan.affine))?,
         })
     }

@@ -1,7 +1,9 @@
 //! Settings of stage 2: the recipe's `[pretrain]` section.
 
 mod affine;
+mod augmentation;
 mod losses;
+mod pacing;
 mod pairs;
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +14,9 @@ use sonovox_train::{Keep, OptimizerConfig, RunConfig, Schedule};
 use crate::PretrainError;
 
 pub use affine::AffineConfig;
+pub use augmentation::{FrameAugmentation, SpeechAugmentation};
 pub use losses::{Contrastive, LossWeights};
+pub use pacing::{PacingConfig, PacingKind, Scale, Start};
 pub use pairs::{Join, Negatives, PairConfig};
 
 /// A setting, what it must be, what it is, and whether it is that.
@@ -28,6 +32,8 @@ pub struct PretrainConfig {
     pub dilated: bool,
     /// Pair sampling.
     pub pairs: PairConfig,
+    /// Which pairs are trained on when.
+    pub pacing: PacingConfig,
     /// Which L_cont.
     pub contrastive: Contrastive,
     /// Temperature that InfoNCE starts from.
@@ -41,6 +47,10 @@ pub struct PretrainConfig {
     pub weights: LossWeights,
     /// Transforms of L_aff.
     pub affine: AffineConfig,
+    /// Changes of speech in training.
+    pub speech_augmentation: SpeechAugmentation,
+    /// Changes of frames in training.
+    pub frame_augmentation: FrameAugmentation,
     /// Voiced intervals to a batch; each gives `pairs.groups` pairs (paper: 32 pairs).
     pub voiced_intervals: usize,
     /// Intervals of any kind to a batch, for frame order; each gives one shuffled tuple.
@@ -59,12 +69,15 @@ impl Default for PretrainConfig {
             encoder: Preset::Small,
             dilated: false,
             pairs: PairConfig::default(),
+            pacing: PacingConfig::default(),
             contrastive: Contrastive::InfoNce,
             temperature: 0.1,
             smallest_temperature: 0.01,
             centre_by_recording: false,
             weights: LossWeights::default(),
             affine: AffineConfig::default(),
+            speech_augmentation: SpeechAugmentation::default(),
+            frame_augmentation: FrameAugmentation::default(),
             voiced_intervals: 16,
             order_intervals: 16,
             steps_per_epoch: None,
@@ -95,7 +108,14 @@ impl PretrainConfig {
     /// # Errors
     /// Names the first setting that is wrong, what it must be and what it is.
     pub fn validate(&self) -> Result<(), PretrainError> {
-        let checks = [self.pairs.checks(self.voiced_intervals), self.affine.checks(), self.own_checks()];
+        let checks = [
+            self.pairs.checks(self.voiced_intervals),
+            self.pacing.checks(),
+            self.affine.checks(),
+            self.speech_augmentation.checks(),
+            self.frame_augmentation.checks(),
+            self.own_checks(),
+        ];
         for (setting, expected, found, holds) in checks.concat() {
             if !holds {
                 return Err(PretrainError::Setting { setting, expected, found });

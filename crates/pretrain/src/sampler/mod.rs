@@ -13,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::{PairConfig, order};
 
 pub use pairs::Pair;
-pub use video::{Copy, OrderTuple};
+pub use video::{FrameCopy, OrderTuple};
 
 /// An interval as the sampler sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +72,9 @@ pub(crate) enum Stream {
     Recording = 6,
     CopyOrder = 7,
     Copies = 8,
+    ChangedFrames = 9,
+    ChangedSpeech = 10,
+    Probes = 11,
 }
 
 impl Sampler {
@@ -157,7 +160,7 @@ impl Sampler {
         })
     }
 
-    fn rng(&self, stream: Stream, number: u64) -> ChaCha8Rng {
+    pub(crate) fn rng(&self, stream: Stream, number: u64) -> ChaCha8Rng {
         stream_rng(self.seed, stream as u64, number)
     }
 }

@@ -19,7 +19,7 @@ pub struct OrderTuple {
 
 /// A frame and how its copy is transformed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Copy {
+pub struct FrameCopy {
     /// Index of the recording.
     pub recording: usize,
     /// Frame of the recording.
@@ -46,7 +46,7 @@ impl Sampler {
     }
 
     /// The frames of batch `step` that are transformed, one of each of `ranges.frames` fragments.
-    pub fn copies(&self, step: u64, ranges: &AffineConfig) -> Vec<Copy> {
+    pub fn copies(&self, step: u64, ranges: &AffineConfig) -> Vec<FrameCopy> {
         let mut rng = self.rng(Stream::Copies, step);
         let drawn = self.shuffled(&self.seen, Stream::CopyOrder, step, ranges.frames);
         drawn
@@ -54,7 +54,7 @@ impl Sampler {
                 let fragment = &self.fragments[at];
                 let frame = rng.random_range(fragment.frames.clone());
                 let (warp, parameters) = Warp::draw(ranges, &mut rng);
-                Copy { recording: fragment.recording, frame, warp, parameters }
+                FrameCopy { recording: fragment.recording, frame, warp, parameters }
             })
             .collect()
     }
