@@ -26,8 +26,8 @@ impl HeldOut {
     }
 
     /// Means of the losses over the batches, and how well speech finds its frame and the other way round among one
-    /// pair of each interval. The score is the alignment (area under the curve), or the negative loss where nothing is
-    /// aligned: no recording is voiced, or no loss compares frames with speech.
+    /// pair of each interval. The score is the alignment (area under the curve), or where no loss embeds pairs the
+    /// area under the curve of synchronisation, or the negative loss where nothing is aligned at all.
     ///
     /// # Errors
     /// When a clip cannot be read or a tensor operation fails.
@@ -52,8 +52,9 @@ impl HeldOut {
         let mut values = means.values();
         values.extend(objective.chance(pairs)?.into_iter().map(|(name, level)| (name.to_owned(), level)));
         if seen.video.is_empty() {
-            let loss = values.iter().find(|(name, _)| name == "loss").map(|(_, loss)| -loss);
-            return Ok(Evaluation { values, score: loss });
+            let of = |name: &str| values.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
+            let score = of("auc_sync").or(of("loss").map(|loss| -loss));
+            return Ok(Evaluation { values, score });
         }
         let alignment = seen.retrieval(networks, objective, &mut values)?;
         Ok(Evaluation { values, score: Some(alignment) })

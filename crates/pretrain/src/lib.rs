@@ -24,16 +24,16 @@ mod shortcut;
 mod stage;
 mod warp;
 
-pub use batch::{Batch, Copies, Pairs, Plan, Source, Tuples};
+pub use batch::{Batch, Clips, Copies, Pairs, Plan, Source, Tuples};
 pub use config::{
-    AffineConfig, Contrastive, FrameAugmentation, Join, LossWeights, Negatives, PacingConfig, PacingKind,
-    PairConfig, PretrainConfig, Scale, SpeechAugmentation, Start,
+    AffineConfig, Contrastive, FrameAugmentation, GraphConfig, Join, LossWeights, Negatives, PacingConfig,
+    PacingKind, PairConfig, PretrainConfig, Scale, SpeechAugmentation, Start, SyncConfig,
 };
 pub use error::PretrainError;
 pub use library::{IntervalCounts, Library, Window};
-pub use networks::Networks;
+pub use networks::{Networks, Seen};
 pub use objective::{Computed, Embeddings, Moment, Objective};
 pub use pacing::Pace;
-pub use sampler::{Fragment, FrameCopy, OrderTuple, Pair, Pool, Sampler};
+pub use sampler::{ClipTuple, Fragment, FrameCopy, OrderTuple, Pair, Pool, Sampler};
 pub use stage::{PretrainDetails, Request, Summary, run};
 pub use warp::Warp;

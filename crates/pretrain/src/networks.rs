@@ -5,8 +5,8 @@ use std::path::Path;
 
 use candle_core::{Result, Tensor, Var};
 use sonovox_model::{
-    AffineHead, AffineHeadConfig, Fusion, FusionConfig, OrderHead, OrderHeadConfig, Projection,
-    ProjectionConfig, SeResNext,
+    AffineHead, AffineHeadConfig, CoAttention, CoAttentionConfig, Features, Fusion, FusionConfig, OrderHead,
+    OrderHeadConfig, Projection, ProjectionConfig, SeResNext, TemporalGraph, TemporalGraphConfig,
 };
 use sonovox_ops::{Init, Mode, ParamStore};
 
@@ -22,6 +22,8 @@ pub struct Networks {
     fusion: Option<Fusion>,
     order: Option<OrderHead>,
     affine: Option<AffineHead>,
+    sync: Option<CoAttention>,
+    graph: Option<TemporalGraph>,
     log_inv_temperature: Option<Var>,
 }
 
@@ -47,6 +49,10 @@ impl Networks {
         let make_fusion = || Fusion::new(&FusionConfig::default(), projection.embedding, &heads.pp("fusion"));
         let make_order = || OrderHead::new(&OrderHeadConfig::default(), width, &heads.pp("order"));
         let make_affine = || AffineHead::new(&AffineHeadConfig::default(), width, &heads.pp("affine"));
+        let make_sync =
+            || CoAttention::new(&CoAttentionConfig { width: config.sync.width }, width, &heads.pp("sync"));
+        let of_graph = TemporalGraphConfig { width: config.graph.width };
+        let make_graph = || TemporalGraph::new(&of_graph, width, &heads.pp("graph"));
         let has_temperature = weights.cont > 0.0 && config.contrastive == Contrastive::InfoNce;
         Ok(Self {
             video: SeResNext::new(&encoder, &scope.pp("video"))?,
@@ -56,27 +62,36 @@ impl Networks {
             fusion: (weights.cls > 0.0).then(make_fusion).transpose()?,
             order: (weights.ord > 0.0).then(make_order).transpose()?,
             affine: (weights.affine > 0.0).then(make_affine).transpose()?,
+            sync: (weights.sync > 0.0).then(make_sync).transpose()?,
+            graph: weights.needs_clips().then(make_graph).transpose()?,
             log_inv_temperature: has_temperature.then(make_temperature).transpose()?,
         })
     }
 
-    /// Pooled features `[N, C]` of every part of a batch, `[N, 1, H, W]` each, from one pass over all of them.
+    /// What the video encoder sees in every part of a batch, `[N, 1, H, W]` each, from one pass over all of them.
     ///
     /// # Errors
     /// When a tensor operation fails.
-    pub fn look(&self, parts: &[&Tensor], mode: Mode) -> Result<Vec<Tensor>> {
-        let pooled = match parts {
-            [] => return Ok(Vec::new()),
-            [only] => return Ok(vec![self.video.forward(only, mode)?.pooled]),
-            several => self.video.forward(&Tensor::cat(several, 0)?, mode)?.pooled,
-        };
+    pub fn look(&self, parts: &[&Tensor], mode: Mode) -> Result<Vec<Seen>> {
+        if parts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let all = Seen::new(self.video.forward(&Tensor::cat(parts, 0)?, mode)?);
         let mut start = 0;
         let part = |frames: &&Tensor| {
             let count = frames.dim(0)?;
             start += count;
-            pooled.narrow(0, start - count, count)
+            all.narrow(start - count, count)
         };
         parts.iter().map(part).collect()
+    }
+
+    /// What the speech encoder hears in windows `[N, 1, bands, time]`.
+    ///
+    /// # Errors
+    /// When a tensor operation fails, or no weighted loss hears speech.
+    pub fn hear(&self, windows: &Tensor, mode: Mode) -> Result<Seen> {
+        Ok(Seen::new(made(self.speech.as_ref())?.forward(windows, mode)?))
     }
 
     /// Embeddings of pooled video features: `[N, D]`.
@@ -87,13 +102,26 @@ impl Networks {
         made(self.video_projection.as_ref())?.forward(features)
     }
 
-    /// Embeddings of speech windows `[N, 1, bands, time]`: `[N, D]`.
+    /// Embeddings of pooled speech features: `[N, D]`.
     ///
     /// # Errors
     /// When a tensor operation fails, or no weighted loss embeds pairs.
-    pub fn embed_speech(&self, windows: &Tensor, mode: Mode) -> Result<Tensor> {
-        let pooled = made(self.speech.as_ref())?.forward(windows, mode)?.pooled;
-        made(self.speech_projection.as_ref())?.forward(&pooled)
+    pub fn project_speech(&self, features: &Tensor) -> Result<Tensor> {
+        made(self.speech_projection.as_ref())?.forward(features)
+    }
+
+    /// Logits of being in step `[P]` from maps of frames `[P, H, W, C]` and of their speech `[P V, bands, time, C]`, or `None`
+    /// where L_sync has no weight.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn in_step(&self, video: &Tensor, speech: &Tensor) -> Result<Option<Tensor>> {
+        self.sync.as_ref().map(|head| head.forward(video, speech)).transpose()
+    }
+
+    /// The graphs of TCGL, where one of its losses has a weight.
+    pub fn graph(&self) -> Option<&TemporalGraph> {
+        self.graph.as_ref()
     }
 
     /// Logits of belonging together `[N, 2]` (class 1: they do), or `None` where L_cls has no weight.
@@ -158,6 +186,29 @@ impl Networks {
             candle_core::safetensors::save(&part, dir.join(file).with_extension("safetensors"))?;
         }
         Ok(())
+    }
+}
+
+/// What an encoder makes of images.
+pub struct Seen {
+    /// `[N, C]`.
+    pub pooled: Tensor,
+    /// The last map `[N, H, W, C]`.
+    pub map: Tensor,
+}
+
+impl Seen {
+    fn new(features: Features) -> Self {
+        let [_, _, _, map] = features.stages;
+        Self { pooled: features.pooled, map }
+    }
+
+    /// Images `start..start + count` of it.
+    ///
+    /// # Errors
+    /// When it has fewer.
+    pub fn narrow(&self, start: usize, count: usize) -> Result<Self> {
+        Ok(Self { pooled: self.pooled.narrow(0, start, count)?, map: self.map.narrow(0, start, count)? })
     }
 }
 

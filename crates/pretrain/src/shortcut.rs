@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use rand::Rng;
 use rand::seq::SliceRandom;
 use sonovox_metrics::recall_at_k;
@@ -104,9 +104,10 @@ impl Shortcut {
         let windows: Vec<Window> = probes.iter().map(window).collect();
         let rows = library.speech(&windows).map_err(TrainError::task)?;
         let windows = input::speech(rows, library.time(), library.bands(), &self.device)?;
-        let features: Tensor = networks.look(&[&frames], Mode::Eval)?.swap_remove(0);
-        let video = networks.project_video(&features)?;
-        let speech = networks.embed_speech(&windows, Mode::Eval)?.unsqueeze(1)?;
+        let seen = networks.look(&[&frames], Mode::Eval)?.swap_remove(0);
+        let video = networks.project_video(&seen.pooled)?;
+        let heard = networks.hear(&windows, Mode::Eval)?;
+        let speech = networks.project_speech(&heard.pooled)?.unsqueeze(1)?;
         // speech asks: which of these frames is of my recording?
         let similarity = objective.similarity(networks, &video, &speech)?.t()?;
         let similarity: Vec<f32> = similarity.flatten_all()?.to_dtype(candle_core::DType::F32)?.to_vec1()?;

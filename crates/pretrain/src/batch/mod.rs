@@ -16,6 +16,8 @@ pub struct Batch {
     pub tuples: Option<Tuples>,
     /// Frames with transformed copies.
     pub copies: Option<Copies>,
+    /// Clips of three shuffled snippets.
+    pub clips: Option<Clips>,
 }
 
 impl Batch {
@@ -24,7 +26,8 @@ impl Batch {
         let pairs = self.pairs.as_ref().map(|pairs| &pairs.frames);
         let tuples = self.tuples.as_ref().map(|tuples| &tuples.frames);
         let copies = self.copies.as_ref().map(|copies| &copies.frames);
-        [pairs, tuples, copies].into_iter().flatten().collect()
+        let clips = self.clips.as_ref().map(|clips| &clips.frames);
+        [pairs, tuples, copies, clips].into_iter().flatten().collect()
     }
 }
 
@@ -56,4 +59,14 @@ pub struct Copies {
     pub frames: Tensor,
     /// f32 `[K, 5]`: parameters of the transforms, -1 to 1 of their ranges.
     pub parameters: Tensor,
+}
+
+/// `M` clips of three snippets of four frames.
+pub struct Clips {
+    /// f32 `[12 M, 1, height, width]`, a clip's snippets one after the other as shown.
+    pub frames: Tensor,
+    /// u32 `[M]`: which of six orders.
+    pub classes: Tensor,
+    /// Seed of the two views.
+    pub seed: u64,
 }

@@ -3,19 +3,21 @@
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
+use rand::RngCore;
 use sonovox_model::input;
 use sonovox_train::{BatchSource, TrainError};
 
-use super::{Batch, Copies, Pairs, Tuples};
+use super::{Batch, Clips, Copies, Pairs, Tuples};
 use crate::augment::{change_frames, change_speech, draw_speeds};
 use crate::library::{Library, Window};
-use crate::sampler::{FrameCopy, OrderTuple, Pair, Sampler, Stream};
+use crate::sampler::{ClipTuple, FrameCopy, OrderTuple, Pair, Sampler, Stream};
 use crate::warp::PARAMETERS;
 use crate::{AffineConfig, FrameAugmentation, PretrainConfig, SpeechAugmentation, order};
 
 /// Numbers of draws of frames within a step.
 const OF_PAIRS: u64 = 0;
 const OF_TUPLES: u64 = 1;
+const OF_CLIPS: u64 = 2;
 
 /// What a batch is made of; a part of size 0 is left out.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub struct Plan {
     pub tuples: usize,
     /// Transformed frames, `frames` of them.
     pub affine: AffineConfig,
+    /// Clips of three snippets.
+    pub clips: usize,
     /// Changes of speech.
     pub speech: SpeechAugmentation,
     /// Changes of frames; transformed frames and their copies stay as they are.
@@ -48,6 +52,7 @@ impl Plan {
             offsets: config.pairs.window_offsets(),
             tuples: needed(weights.ord, config.order_intervals),
             affine: AffineConfig { frames, ..config.affine },
+            clips: if weights.needs_clips() { config.graph.clips } else { 0 },
             speech: config.speech_augmentation,
             frames: config.frame_augmentation,
         }
@@ -104,6 +109,18 @@ impl Source {
         debug_assert_eq!(frames.len(), order::FRAMES * classes.len());
         let classes = Tensor::new(classes, &self.device)?;
         Ok(Some(Tuples { frames: self.frames(step, OF_TUPLES, &frames, order::FRAMES)?, classes }))
+    }
+
+    fn clips(&self, step: u64, drawn: &[ClipTuple]) -> Result<Option<Clips>, TrainError> {
+        if drawn.is_empty() {
+            return Ok(None);
+        }
+        let of = |clip: &ClipTuple| clip.frames.map(|frame| (clip.recording, frame));
+        let which: Vec<_> = drawn.iter().flat_map(of).collect();
+        let classes: Vec<u32> = drawn.iter().map(|clip| clip.class).collect();
+        let frames = self.frames(step, OF_CLIPS, &which, which.len() / drawn.len())?;
+        let seed = self.sampler.rng(Stream::Views, step).next_u64();
+        Ok(Some(Clips { frames, classes: Tensor::new(classes, &self.device)?, seed }))
     }
 
     fn copies(&self, drawn: &[FrameCopy]) -> Result<Option<Copies>, TrainError> {
@@ -170,6 +187,7 @@ impl BatchSource for Source {
             pairs: self.pairs(step, &sampler.pairs(step, plan.intervals, plan.groups))?,
             tuples: self.tuples(step, &sampler.tuples(step, plan.tuples))?,
             copies: self.copies(&sampler.copies(step, &plan.affine))?,
+            clips: self.clips(step, &sampler.clips(step, plan.clips))?,
         })
     }
 }

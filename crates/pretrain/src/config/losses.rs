@@ -25,18 +25,41 @@ pub struct LossWeights {
     pub ord: f64,
     /// L_aff, parameters of a random affine transform (the authors' earlier method).
     pub affine: f64,
+    /// L_sync, co-attention synchronisation (Cheng et al. 2020).
+    pub sync: f64,
+    /// Contrast of the nodes within snippets (TCGL, Liu et al. 2022).
+    pub graph_intra: f64,
+    /// Contrast of the nodes between snippets (TCGL).
+    pub graph_inter: f64,
+    /// Order of the snippets (TCGL).
+    pub snippets: f64,
 }
 
 impl Default for LossWeights {
     fn default() -> Self {
-        Self { cls: 1.0, cont: 1.0, ord: 1.0, affine: 0.0 }
+        Self {
+            cls: 1.0,
+            cont: 1.0,
+            ord: 1.0,
+            affine: 0.0,
+            sync: 0.0,
+            graph_intra: 0.0,
+            graph_inter: 0.0,
+            snippets: 0.0,
+        }
     }
 }
 
 impl LossWeights {
     /// All of them.
-    pub fn all(&self) -> [f64; 4] {
-        [self.cls, self.cont, self.ord, self.affine]
+    pub fn all(&self) -> [f64; 8] {
+        let Self { cls, cont, ord, affine, sync, graph_intra, graph_inter, snippets } = *self;
+        [cls, cont, ord, affine, sync, graph_intra, graph_inter, snippets]
+    }
+
+    /// None: the start of a recipe that names its losses one by one.
+    pub fn none() -> Self {
+        Self { cls: 0.0, cont: 0.0, ord: 0.0, ..Self::default() }
     }
 
     /// Whether a loss is weighted that compares embeddings of frames and speech.
@@ -46,6 +69,11 @@ impl LossWeights {
 
     /// Whether a loss is weighted that sees speech.
     pub fn needs_pairs(&self) -> bool {
-        self.embeds_pairs()
+        self.embeds_pairs() || self.sync > 0.0
+    }
+
+    /// Whether a loss is weighted that sees clips of three snippets.
+    pub fn needs_clips(&self) -> bool {
+        self.graph_intra > 0.0 || self.graph_inter > 0.0 || self.snippets > 0.0
     }
 }

@@ -5,6 +5,7 @@ mod augmentation;
 mod losses;
 mod pacing;
 mod pairs;
+mod rivals;
 
 use serde::{Deserialize, Serialize};
 use sonovox_model::{EncoderConfig, Preset};
@@ -18,6 +19,7 @@ pub use augmentation::{FrameAugmentation, SpeechAugmentation};
 pub use losses::{Contrastive, LossWeights};
 pub use pacing::{PacingConfig, PacingKind, Scale, Start};
 pub use pairs::{Join, Negatives, PairConfig};
+pub use rivals::{GraphConfig, SyncConfig};
 
 /// A setting, what it must be, what it is, and whether it is that.
 type Check = (&'static str, &'static str, f64, bool);
@@ -47,6 +49,10 @@ pub struct PretrainConfig {
     pub weights: LossWeights,
     /// Transforms of L_aff.
     pub affine: AffineConfig,
+    /// Co-attention synchronisation.
+    pub sync: SyncConfig,
+    /// TCGL.
+    pub graph: GraphConfig,
     /// Changes of speech in training.
     pub speech_augmentation: SpeechAugmentation,
     /// Changes of frames in training.
@@ -76,6 +82,8 @@ impl Default for PretrainConfig {
             centre_by_recording: false,
             weights: LossWeights::default(),
             affine: AffineConfig::default(),
+            sync: SyncConfig::default(),
+            graph: GraphConfig::default(),
             speech_augmentation: SpeechAugmentation::default(),
             frame_augmentation: FrameAugmentation::default(),
             voiced_intervals: 16,
@@ -112,6 +120,8 @@ impl PretrainConfig {
             self.pairs.checks(self.voiced_intervals),
             self.pacing.checks(),
             self.affine.checks(),
+            self.sync.checks(),
+            self.graph.checks(),
             self.speech_augmentation.checks(),
             self.frame_augmentation.checks(),
             self.own_checks(),

@@ -1,23 +1,31 @@
 //! The losses on one batch, one file to each: formula, source, shapes.
 //!
 //! L = sum over the losses of weight times loss. A loss of weight 0 has no head and no part of the batch is drawn for it.
-//! L_cls and L_cont see pairs, which the pacing lets in; the losses of video alone see all of it.
+//! L_cls, L_cont and L_sync see pairs, which the pacing lets in; the losses of video alone see all of it.
 
 mod affine;
 mod classification;
 mod contrastive;
+mod graph;
 mod order;
+mod pairs;
+mod synchronisation;
 #[cfg(test)]
 mod testing;
 mod weighted;
 mod windows;
 
 use candle_core::{D, DType, Device, Result, Tensor};
-use sonovox_ops::Mode;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use sonovox_model::{SNIPPET_FRAMES, SNIPPETS};
+use sonovox_ops::{Mode, cross_entropy};
 
-use crate::batch::{Batch, Pairs};
+use crate::batch::{Batch, Clips};
 use crate::networks::Networks;
-use crate::{AffineConfig, Contrastive, LossWeights, Negatives, PretrainConfig};
+use crate::{AffineConfig, Contrastive, GraphConfig, LossWeights, Negatives, PretrainConfig};
+use graph::View;
+use pairs::Embedded;
 use windows::Windows;
 
 /// When and how a batch is looked at.
@@ -66,6 +74,8 @@ pub struct Objective {
     centre_by_recording: bool,
     negatives: Negatives,
     affine: AffineConfig,
+    graph: GraphConfig,
+    easy_share: f64,
     most_log_inv_temperature: f64,
 }
 
@@ -79,6 +89,8 @@ impl Objective {
             centre_by_recording: config.centre_by_recording,
             negatives: config.pairs.negatives,
             affine: config.affine,
+            graph: config.graph,
+            easy_share: config.sync.easy_share,
             most_log_inv_temperature: -config.smallest_temperature.ln(),
         }
     }
@@ -91,25 +103,28 @@ impl Objective {
         if moment.mode == Mode::Train {
             networks.bound_temperature(self.most_log_inv_temperature)?;
         }
-        let mut features = networks.look(&batch.frames(), moment.mode)?.into_iter();
-        let mut next = |part: bool| if part { features.next() } else { None };
-        let (of_pairs, of_tuples, of_copies) =
-            (next(batch.pairs.is_some()), next(batch.tuples.is_some()), next(batch.copies.is_some()));
+        let mut seen = networks.look(&batch.frames(), moment.mode)?.into_iter();
+        let mut next = |part: bool| if part { seen.next() } else { None };
+        let (of_pairs, of_tuples) = (next(batch.pairs.is_some()), next(batch.tuples.is_some()));
+        let (of_copies, of_clips) = (next(batch.copies.is_some()), next(batch.clips.is_some()));
         let mut sum = Sum::default();
         let mut embeddings = None;
         if let (Some(pairs), Some(video)) = (&batch.pairs, of_pairs) {
             embeddings = self.of_pairs(networks, pairs, &video, moment, &mut sum)?;
         }
-        if let (Some(tuples), Some(features)) = (&batch.tuples, of_tuples)
-            && let Some(logits) = networks.order(&features)?
+        if let (Some(tuples), Some(seen)) = (&batch.tuples, of_tuples)
+            && let Some(logits) = networks.order(&seen.pooled)?
         {
             sum.add("loss_ord", self.weights.ord, &order::loss(&logits, &tuples.classes)?)?;
             sum.parts.push(("accuracy_ord", accuracy(&logits, &tuples.classes)?));
         }
-        if let (Some(copies), Some(features)) = (&batch.copies, of_copies)
-            && let Some(predicted) = networks.affine(&features)?
+        if let (Some(copies), Some(seen)) = (&batch.copies, of_copies)
+            && let Some(predicted) = networks.affine(&seen.pooled)?
         {
             sum.add("loss_affine", self.weights.affine, &affine::loss(&predicted, &copies.parameters)?)?;
+        }
+        if let (Some(clips), Some(seen)) = (&batch.clips, of_clips) {
+            self.of_clips(networks, clips, &seen.pooled, &mut sum)?;
         }
         let Some(total) = sum.total else {
             candle_core::bail!("the batch has neither pairs nor video for a loss of any weight");
@@ -118,89 +133,34 @@ impl Objective {
         Ok(Computed { total, parts: sum.parts, embeddings })
     }
 
-    fn of_pairs(
-        &self,
-        networks: &Networks,
-        pairs: &Pairs,
-        video: &Tensor,
-        moment: Moment<'_>,
-        sum: &mut Sum,
-    ) -> Result<Option<Embeddings>> {
-        let z = embed(networks, pairs, video, moment.mode)?;
-        if let Some(cls) = self.classify(networks, &z)? {
-            let (loss, labels) = classification::loss(&cls, moment.weights)?;
-            sum.add("loss_cls", self.weights.cls, &loss)?;
-            sum.parts.push(("accuracy_cls", accuracy(&cls, &labels)?));
-        }
-        let compared = if self.centre_by_recording {
-            let (recordings, intervals) = (&pairs.recordings, &pairs.intervals);
-            // an easy negative is another recording's, and among the positives already
-            let hard = (self.negatives == Negatives::Hard).then_some(&z.negative);
-            let (positive, hard) =
-                contrastive::centre_by_recording(&z.positive, hard, recordings, intervals)?;
-            Embedded { video: z.video, positive, negative: hard.unwrap_or(z.negative) }
-        } else {
-            z
-        };
-        if self.weights.cont > 0.0 {
-            let (loss, clamped) = self.contrast(&compared, networks.log_inv_temperature(), moment.weights)?;
-            sum.add("loss_cont", self.weights.cont, &loss)?;
-            if let Some(clamped) = clamped {
-                sum.parts.push(("clamped_share", clamped as f64 / compared.video.dim(0)? as f64));
+    /// The losses of TCGL on pooled features `[12 M, C]`.
+    fn of_clips(&self, networks: &Networks, clips: &Clips, features: &Tensor, sum: &mut Sum) -> Result<()> {
+        let Some(graph) = networks.graph() else { return Ok(()) };
+        let (count, width) = (clips.classes.dim(0)?, features.dim(1)?);
+        let nodes =
+            |view: &View| graph.nodes(&features.broadcast_mul(&view.mask)?, &view.within, &view.between);
+        let LossWeights { graph_intra, graph_inter, snippets, .. } = self.weights;
+        if graph_intra + graph_inter > 0.0 {
+            let mut rng = ChaCha8Rng::seed_from_u64(clips.seed);
+            let mut view = || nodes(&View::draw(count, width, &self.graph, &mut rng, features)?);
+            let (one, other) = (view()?, view()?);
+            for (name, weight, one, other) in [
+                ("loss_graph_intra", graph_intra, one.intra, other.intra),
+                ("loss_graph_inter", graph_inter, one.inter, other.inter),
+            ] {
+                if weight > 0.0 {
+                    let (one, other) = (graph.project(&one)?, graph.project(&other)?);
+                    sum.add(name, weight, &graph::node_contrast(&one, &other, self.graph.temperature)?)?;
+                }
             }
         }
-        if let Some(log_inv) = networks.log_inv_temperature() {
-            sum.parts.push(("temperature", (-scalar(log_inv)?).exp()));
+        if snippets > 0.0 {
+            let whole = nodes(&View::whole(count, width, features)?)?;
+            let logits = graph.order(&whole.inter)?;
+            sum.add("loss_snippets", snippets, &cross_entropy(&logits, &clips.classes)?)?;
+            sum.parts.push(("accuracy_snippets", accuracy(&logits, &clips.classes)?));
         }
-        let (video, speech) = (compared.video.detach(), compared.positive.detach());
-        let cosines = self.windows.own(&video, &speech)?.to_dtype(DType::F64)?.to_vec1()?;
-        Ok(Some(Embeddings { video, speech, cosines }))
-    }
-
-    /// Logits of L_cls `[2 P, 2]`, where it has a weight.
-    fn classify(&self, networks: &Networks, z: &Embedded) -> Result<Option<Tensor>> {
-        if self.weights.cls == 0.0 {
-            return Ok(None);
-        }
-        let positive = self.windows.embedding(&z.video, &z.positive)?;
-        let negative = self.windows.embedding(&z.video, &z.negative)?;
-        let (video, speech) = classification::rows(&z.video, &positive, &negative)?;
-        networks.correlated(&video, &speech)
-    }
-
-    /// L_cont and, for Eq. 2, the number of clamped pairs.
-    fn contrast(
-        &self,
-        z: &Embedded,
-        log_inv: Option<&Tensor>,
-        weights: Option<&[f64]>,
-    ) -> Result<(Tensor, Option<usize>)> {
-        // an easy negative is a column of InfoNCE already: it is another pair's speech
-        let extra = self.negatives == Negatives::Hard || self.contrastive == Contrastive::Paper;
-        let hard = extra.then_some(&z.negative);
-        let pairs = contrastive::Pairs { video: &z.video, positive: &z.positive, hard };
-        contrastive::loss(self.contrastive, &pairs, self.windows, log_inv, weights)
-    }
-
-    /// How alike every frame `[N, D]` and every interval's speech `[N, W, D]` are, `[N, N]`, by what is trained: the joined
-    /// cosine, or, where L_cls alone compares them, the logit of belonging together.
-    ///
-    /// # Errors
-    /// When a tensor operation fails.
-    pub fn similarity(&self, networks: &Networks, video: &Tensor, speech: &Tensor) -> Result<Tensor> {
-        if self.weights.cont > 0.0 || self.weights.cls == 0.0 {
-            return self.windows.similarity(video, speech);
-        }
-        let count = video.dim(0)?;
-        let rows = (0..count).map(|row| {
-            let frame = video.narrow(0, row, 1)?.broadcast_as(video.shape())?.contiguous()?;
-            let joined = self.windows.embedding(&frame, speech)?;
-            let Some(logits) = networks.correlated(&frame, &joined)? else {
-                candle_core::bail!("L_cls has a weight and no head");
-            };
-            logits.narrow(1, 1, 1)?.squeeze(1)? - logits.narrow(1, 0, 1)?.squeeze(1)?
-        });
-        Tensor::stack(&rows.collect::<Result<Vec<_>>>()?, 0)
+        Ok(())
     }
 
     /// What each weighted loss is for networks that tell nothing, with `pairs` pairs to a batch.
@@ -210,11 +170,20 @@ impl Objective {
     /// # Errors
     /// When a tensor operation fails.
     pub fn chance(&self, pairs: usize) -> Result<Vec<(&'static str, f64)>> {
-        let mut levels = vec![("chance_cls", 2f64.ln()), ("chance_ord", order::chance())];
-        if self.weights.affine > 0.0 {
-            levels.push(("chance_affine", affine::chance(&self.affine)));
-        }
-        if pairs > 0 && self.weights.cont > 0.0 {
+        let weights = &self.weights;
+        let clips = self.graph.clips;
+        let known = [
+            ("chance_cls", weights.cls, 2f64.ln()),
+            ("chance_ord", weights.ord, order::chance()),
+            ("chance_affine", weights.affine, affine::chance(&self.affine)),
+            ("chance_sync", weights.sync, 2f64.ln()),
+            ("chance_graph_intra", weights.graph_intra, graph::chance(clips * SNIPPETS * SNIPPET_FRAMES)),
+            ("chance_graph_inter", weights.graph_inter, graph::chance(clips * SNIPPETS)),
+            ("chance_snippets", weights.snippets, graph::chance_order()),
+        ];
+        let weighted = known.into_iter().filter(|(_, weight, _)| *weight > 0.0);
+        let mut levels: Vec<_> = weighted.map(|(name, _, level)| (name, level)).collect();
+        if pairs > 0 && weights.cont > 0.0 {
             let video = Tensor::ones((pairs, 2), DType::F64, &Device::Cpu)?;
             let speech = video.unsqueeze(1)?;
             let z = Embedded { video, positive: speech.clone(), negative: speech };
@@ -223,26 +192,6 @@ impl Objective {
         }
         Ok(levels)
     }
-}
-
-/// Embeddings of pairs: frames `[P, D]`, speech `[P, W, D]`.
-struct Embedded {
-    video: Tensor,
-    positive: Tensor,
-    negative: Tensor,
-}
-
-fn embed(networks: &Networks, pairs: &Pairs, features: &Tensor, mode: Mode) -> Result<Embedded> {
-    let count = pairs.frames.dim(0)?;
-    // one pass, so that BatchNorm sees positives and negatives alike and cannot tell them apart
-    let speech = networks.embed_speech(&Tensor::cat(&[&pairs.positive, &pairs.negative], 0)?, mode)?;
-    let (rows, width) = speech.dims2()?;
-    let speech = speech.reshape((2, count, rows / count / 2, width))?;
-    Ok(Embedded {
-        video: networks.project_video(features)?,
-        positive: speech.get(0)?,
-        negative: speech.get(1)?,
-    })
 }
 
 #[derive(Default)]

@@ -9,11 +9,12 @@ use std::ops::Range;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use sonovox_model::{SNIPPET_FRAMES, SNIPPETS};
 
 use crate::{PairConfig, order};
 
 pub use pairs::Pair;
-pub use video::{FrameCopy, OrderTuple};
+pub use video::{ClipTuple, FrameCopy, OrderTuple};
 
 /// An interval as the sampler sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +55,8 @@ pub struct Sampler {
     by_recording: Vec<Vec<usize>>,
     /// Fragments with at least four frames.
     ordered: Vec<usize>,
+    /// Fragments that begin three successive ones with at least four frames each.
+    successive: Vec<usize>,
     /// Fragments with at least one frame.
     seen: Vec<usize>,
     config: PairConfig,
@@ -75,6 +78,9 @@ pub(crate) enum Stream {
     ChangedFrames = 9,
     ChangedSpeech = 10,
     Probes = 11,
+    ClipOrder = 12,
+    Clips = 13,
+    Views = 14,
 }
 
 impl Sampler {
@@ -85,6 +91,7 @@ impl Sampler {
             paired: Vec::new(),
             by_recording: Vec::new(),
             ordered: Vec::new(),
+            successive: Vec::new(),
             seen: Vec::new(),
             config: config.clone(),
             pool,
@@ -97,6 +104,17 @@ impl Sampler {
             sampler.paired.chunk_by(|a, b| recording(a) == recording(b)).map(<[usize]>::to_vec).collect();
         let frames = |at: usize| sampler.fragments[at].frames.len();
         sampler.ordered = all.clone().filter(|&at| frames(at) >= order::FRAMES).collect();
+        let begins = |&at: &usize| {
+            let own = &sampler.fragments[at];
+            (0..SNIPPETS).all(|step| {
+                sampler.fragments.get(at + step).is_some_and(|next| {
+                    next.recording == own.recording
+                        && next.index == own.index + step
+                        && next.frames.len() >= SNIPPET_FRAMES
+                })
+            })
+        };
+        sampler.successive = all.clone().filter(begins).collect();
         sampler.seen = all.filter(|&at| frames(at) > 0).collect();
         sampler
     }
@@ -114,6 +132,11 @@ impl Sampler {
     /// Number of fragments that order tuples are drawn from.
     pub fn ordered(&self) -> usize {
         self.ordered.len()
+    }
+
+    /// Number of fragments that clips of three snippets begin at.
+    pub fn successive(&self) -> usize {
+        self.successive.len()
     }
 
     /// Number of fragments that single frames are drawn from.

@@ -175,3 +175,20 @@ fn transformed_frames_are_drawn_from_all_video() {
     assert!(copies.iter().any(|copy| (copy.frame / 20) % 3 == 2), "silent intervals too");
     assert_eq!(sampler(2.5).copies(4, &ranges), sampler(2.5).copies(4, &ranges));
 }
+
+#[test]
+fn clips_are_three_successive_intervals_in_a_known_order() {
+    let sampler = sampler(2.5);
+    assert_eq!(sampler.successive(), 8 + 6);
+    let mut classes = [0; 6];
+    for clip in (0..60).flat_map(|step| sampler.clips(step, 5)) {
+        let intervals: Vec<usize> = clip.frames.chunks(4).map(|snippet| snippet[0] / 20).collect();
+        let first = *intervals.iter().min().expect("three");
+        let order: Vec<usize> = intervals.iter().map(|interval| interval - first).collect();
+        let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+        assert_eq!(orders[clip.class as usize], order[..]);
+        assert!(clip.frames.chunks(4).all(|snippet| snippet.windows(2).all(|pair| pair[0] < pair[1])));
+        classes[clip.class as usize] += 1;
+    }
+    assert!(classes.iter().all(|&count| count > 20), "{classes:?}");
+}

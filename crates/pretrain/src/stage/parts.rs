@@ -72,7 +72,8 @@ impl Side {
         let pairs = self.sampler.paired() > 0 && weights.needs_pairs();
         let tuples = self.sampler.ordered() > 0 && weights.ord > 0.0;
         let copies = self.sampler.seen() > 0 && weights.affine > 0.0;
-        if pairs || tuples || copies {
+        let clips = self.sampler.successive() > 0 && weights.needs_clips();
+        if pairs || tuples || copies || clips {
             return Ok(());
         }
         let counts = &self.counts;
