@@ -1,9 +1,10 @@
-//! Stage 2: clips to encoders, by the self-supervised method of Jiao et al., MICCAI 2020 (docs: method.md's facts in
-//! `docs/architecture.md`).
+//! Stage 2: clips to encoders, by the self-supervised method of Jiao et al., MICCAI 2020, and by its rivals
+//! (`docs/method.md` has every equation).
 //!
 //! ```text
-//! clips ─Library─▶ Fragments ─Sampler─▶ Pair, OrderTuple ─Source─▶ Batch ─Networks, Objective─▶ losses
-//!                                                             held-out └─HeldOut─▶ retrieval, chance levels
+//! clips ─Library─▶ Fragments ─Sampler─▶ Pair, OrderTuple, ... ─Source─▶ Batch ─Networks, Objective─▶ losses
+//!                                                                │        └─Pace─▶ weights of pairs
+//!                                                       held-out └─HeldOut─▶ retrieval, chance levels ─▶ Alarms
 //! ```
 //! [`run`] reads a clips artifact, trains both encoders on the subjects of the training part, looks at those of the
 //! validation part after every epoch, never at those of the test part, and leaves a pretrain artifact.

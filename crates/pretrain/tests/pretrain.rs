@@ -269,3 +269,21 @@ fn too_few_subjects_and_bad_settings_are_refused_before_any_work() {
     assert!(bad.to_string().contains("voiced_share") && bad.to_string().contains("1.5"), "{bad}");
     assert!(!out.exists() && !dir.path().join("out.partial").exists());
 }
+
+#[test]
+fn alarms_reach_the_log_and_the_summary() {
+    let dir = tempfile::tempdir().expect("dir");
+    let (clips, out) = (dir.path().join("clips"), dir.path().join("out"));
+    write_clips(&clips, 12, 32, Speech::Matching);
+    // as cold as it may get from the start
+    let config = PretrainConfig { steps_per_epoch: Some(2), temperature: 0.01, ..config() };
+    let summary = pretrain(&clips, &out, &config, OnExisting::Refuse, &mut Silent).expect("trained");
+    for name in ["train_recording_recall_unrelated", "effective_rank_video", "alignment_auc_within_recording"]
+    {
+        assert!(held_out(&summary, name).is_finite(), "{name}");
+    }
+    let said = summary.to_string();
+    assert!(said.contains("alarm: temperature_at_bound"), "{said}");
+    let events = fs::read_to_string(out.join("events.jsonl")).expect("events");
+    assert!(events.lines().any(|line| line.contains("\"alarm\"") && line.contains("temperature_at_bound")));
+}

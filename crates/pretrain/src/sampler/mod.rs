@@ -129,6 +129,11 @@ impl Sampler {
         self.paired.len()
     }
 
+    /// Number of these that are voiced.
+    pub fn voiced_paired(&self) -> usize {
+        self.paired.iter().filter(|&&at| self.fragments[at].voiced).count()
+    }
+
     /// Number of fragments that order tuples are drawn from.
     pub fn ordered(&self) -> usize {
         self.ordered.len()

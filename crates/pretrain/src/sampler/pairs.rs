@@ -135,34 +135,24 @@ impl Sampler {
         let voiced: Vec<usize> = neighbours.iter().copied().filter(|&n| self.fragments[n].voiced).collect();
         // where silent intervals are paired too, a voiced negative would give a silent positive away
         let pool = if voiced.is_empty() || self.pool == Pool::Audible { &neighbours } else { &voiced };
-        if pool.is_empty() {
-            // a lag or jitter that led out of the interval can leave no room: the farthest place of a neighbour then
-            return self.farthest(at, speech_secs);
-        }
         let parts = self.far_parts(pool[rng.random_range(0..pool.len())], speech_secs);
         // a neighbour can be cut in two only by a window shorter than itself; the longer part is as good as any
         let part = parts.into_iter().max_by(|a, b| (a.end - a.start).total_cmp(&(b.end - b.start)));
         part.map_or(speech_secs, |part| rng.random_range(part))
     }
 
-    fn farthest(&self, at: usize, speech_secs: f64) -> f64 {
-        let ends = self.neighbours_of(at).flat_map(|other| {
-            let fragment = &self.fragments[other];
-            [fragment.start_secs, fragment.end_secs]
-        });
-        ends.max_by(|a, b| (a - speech_secs).abs().total_cmp(&(b - speech_secs).abs())).unwrap_or(speech_secs)
-    }
-
-    /// Whether every place in fragment `at` has a neighbour with room for a hard negative.
+    /// Whether speech of fragment `at`, wherever it is drawn, has a neighbour with room for a hard negative.
     fn can_pair(&self, at: usize) -> bool {
         let (fragment, span_secs) = (&self.fragments[at], self.config.span_secs());
+        let (lag, jitter) = (self.config.lag_secs, self.config.positive_jitter_secs.unwrap_or(0.0));
+        let (from, to) = (fragment.start_secs + lag - jitter, fragment.end_secs + lag + jitter);
         // speech before `latest` has room in a neighbour after it, speech after `earliest` in one before it
         let (mut latest, mut earliest) = (f64::NEG_INFINITY, f64::INFINITY);
         for other in self.neighbours_of(at).map(|other| &self.fragments[other]) {
             latest = latest.max(other.end_secs - span_secs);
             earliest = earliest.min(other.start_secs + span_secs);
         }
-        latest > fragment.end_secs || earliest < fragment.start_secs || latest > earliest
+        latest > to || earliest < from || latest > earliest
     }
 
     /// Fragments of the same recording with 0 < |delta| < D.

@@ -148,6 +148,20 @@ fn lag_and_jitter_move_the_speech_with_the_frame() {
 }
 
 #[test]
+fn a_long_lag_leaves_out_intervals_that_have_no_room_for_a_negative() {
+    let three: Vec<Fragment> = fragments().into_iter().take(3).collect();
+    let late = |window_secs, lag_secs| {
+        let config = PairConfig { lag_secs, positive_jitter_secs: Some(1.0), ..pairs(window_secs) };
+        Sampler::new(three.clone(), &config, Pool::Audible, 7)
+    };
+    // three intervals of two seconds: nowhere 3.5 s from all of the speech, unless that lies far outside
+    assert_eq!([0.0, 8.0, -8.0].map(|lag| late(3.5, lag).paired()), [0, 3, 3]);
+    for pair in (0..50).flat_map(|step| late(2.5, 1.5).pairs(step, 3, 2)) {
+        assert!((pair.negative_secs - pair.speech_secs).abs() >= 2.5, "{pair:?}");
+    }
+}
+
+#[test]
 fn hard_negatives_lie_beyond_all_windows() {
     let config = PairConfig { speech_windows: 3, window_spread_secs: 1.0, neighbours: 6, ..pairs(1.0) };
     let sampler = Sampler::new(fragments(), &config, Pool::Voiced, 7);

@@ -41,9 +41,10 @@ impl Pretraining {
         device: &Device,
     ) -> Result<Self, PretrainError> {
         let plan = Plan::new(config);
-        let pass = match train.sampler.paired() {
-            paired if paired > 0 && plan.intervals > 0 => paired.div_ceil(config.voiced_intervals),
-            _ => train.sampler.ordered().div_ceil(config.order_intervals),
+        // by the voiced intervals whatever the losses and the pacing, so that methods take the same number of steps
+        let pass = match train.sampler.voiced_paired() {
+            0 => train.sampler.ordered().div_ceil(config.order_intervals),
+            voiced => voiced.div_ceil(config.voiced_intervals),
         };
         let (of_held_out, batches) = held_out_plan(config, &plan, &held_out.sampler);
         let objective = Objective::new(config);
