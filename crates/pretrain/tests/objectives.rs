@@ -12,8 +12,8 @@ use sonovox_model::Preset;
 use sonovox_ops::optim::{AdamW, AdamWConfig, Optimizer};
 use sonovox_ops::{ParamStore, backward};
 use sonovox_pretrain::{
-    Contrastive, Join, Library, LossWeights, Moment, Networks, Objective, Plan, Pool, PretrainConfig,
-    Request, Sampler, Source, Summary, run,
+    Contrastive, Join, Library, LossWeights, Moment, Negatives, Networks, Objective, PacingKind, Plan, Pool,
+    PretrainConfig, Request, Sampler, Source, Summary, run,
 };
 use sonovox_study::SplitConfig;
 use sonovox_train::{BatchSource, Keep, OptimizerConfig, Silent};
@@ -245,6 +245,74 @@ fn held_out(dir: &Path, speech: Speech, weights: LossWeights, name: &str) -> f64
         panic!("interrupted")
     };
     details.held_out.iter().find(|(known, _)| known == name).expect("a value").1
+}
+
+/// Two steps and an evaluation of every method that data/recipes/methods names: what is held out is scored, what was not
+/// trained is not handed on.
+#[test]
+fn every_method_runs_from_clips_to_an_encoder() {
+    let dir = tempfile::tempdir().expect("dir");
+    let clips = dir.path().join("clips");
+    write_clips(&clips, 8, 32, Speech::Matching);
+    let none = LossWeights::none;
+    let of = |change: &dyn Fn(&mut PretrainConfig), weights| {
+        let mut config = config(weights);
+        config.steps_per_epoch = Some(2);
+        change(&mut config);
+        config
+    };
+    let unpaced = |config: &mut PretrainConfig| config.pacing.kind = PacingKind::None;
+    let methods = [
+        ("order", of(&|_| (), LossWeights { ord: 1.0, ..none() })),
+        ("tcgl", of(&|_| (), LossWeights { graph_intra: 1.0, graph_inter: 1.0, snippets: 1.0, ..none() })),
+        (
+            "correspondence",
+            of(
+                &|config| {
+                    unpaced(config);
+                    config.pairs.negatives = Negatives::Easy;
+                },
+                LossWeights { cls: 1.0, ..none() },
+            ),
+        ),
+        ("paper", of(&|config| config.contrastive = Contrastive::Paper, LossWeights::default())),
+        ("co-attention", of(&|_| (), LossWeights { sync: 1.0, ..none() })),
+        (
+            "ours",
+            of(
+                &|config| {
+                    config.pairs.speech_windows = 2;
+                    config.pairs.window_spread_secs = 0.5;
+                    config.pairs.lag_secs = 0.5;
+                    config.pairs.recordings_per_batch = 2;
+                    config.centre_by_recording = true;
+                    config.pacing.kind = PacingKind::Graded;
+                    config.pacing.warmup = 0.0;
+                },
+                LossWeights { cont: 1.0, ord: 1.0, affine: 1.0, ..none() },
+            ),
+        ),
+    ];
+    for (name, config) in methods {
+        config.validate().expect(name);
+        let out = dir.path().join(name);
+        let split = SplitConfig { validation: 0.25, test: 0.25, seed: 1, ..SplitConfig::default() };
+        let (device, existing) = (Device::Cpu, OnExisting::Refuse);
+        let request =
+            Request { clips: &clips, out: &out, config: &config, split: &split, seed: 5, device, existing };
+        let Summary::Finished { details, .. } = run(&request, &mut Silent).expect(name) else {
+            panic!("interrupted")
+        };
+        assert!(
+            details.held_out.iter().all(|(_, value)| value.is_finite()),
+            "{name}: {:?}",
+            details.held_out
+        );
+        assert!(details.best.is_some_and(|best| best.score.is_finite()), "{name}: no score");
+        assert_eq!(out.join("speech.safetensors").exists(), config.weights.needs_pairs(), "{name}");
+        let aligned = details.held_out.iter().any(|(known, _)| known == "alignment_auc");
+        assert_eq!(aligned, config.weights.embeds_pairs(), "{name}");
+    }
 }
 
 #[test]

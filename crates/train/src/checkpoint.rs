@@ -57,6 +57,9 @@ impl Progress {
     }
 }
 
+/// How far a checkpoint is, and what the task remembered.
+pub(crate) type Resumed = (Progress, BTreeMap<String, Tensor>);
+
 const PROGRESS: &str = "progress.json";
 const WEIGHTS: &str = "weights.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
@@ -107,7 +110,7 @@ impl Checkpoint {
         &self,
         store: &ParamStore,
         optimizer: &mut dyn Optimizer,
-    ) -> Result<Option<(Progress, BTreeMap<String, Tensor>)>, TrainError> {
+    ) -> Result<Option<Resumed>, TrainError> {
         let Some(dir) = self.folders()?.into_iter().rfind(|dir| dir.join(PROGRESS).is_file()) else {
             return Ok(None);
         };
