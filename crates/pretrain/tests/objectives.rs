@@ -198,6 +198,35 @@ fn each_loss_can_be_left_out_and_then_has_no_head() {
 }
 
 #[test]
+fn synchronisation_starts_with_other_recordings_and_goes_on_with_shifted_speech() {
+    let dir = tempfile::tempdir().expect("dir");
+    let clips = dir.path().join("clips");
+    write_clips(&clips, 4, 16, Speech::Matching);
+    let loss = |easy_share, progress| {
+        let mut config = config(LossWeights { sync: 1.0, ..LossWeights::none() });
+        config.sync.easy_share = easy_share;
+        let Trained { networks, objective, source, .. } = made(&clips, &config);
+        let moment = Moment { progress, ..Moment::EVAL };
+        let losses = objective.losses(&networks, &source.draw(0).expect("batch"), moment).expect("losses");
+        losses.parts[0].1
+    };
+    assert_eq!(loss(0.5, 0.1), loss(0.5, 0.4));
+    assert_ne!(loss(0.5, 0.4), loss(0.5, 0.6));
+    assert_eq!(loss(0.5, 0.6), loss(0.0, 0.0), "the time-shifted negatives");
+}
+
+#[test]
+fn held_out_plans_change_nothing_of_what_is_seen_and_heard() {
+    let mut config = config(LossWeights::default());
+    config.speech_augmentation.noise = 0.5;
+    config.frame_augmentation.mirror = true;
+    let plan = Plan::new(&config);
+    assert_eq!((plan.speech.noise, plan.frames.mirror), (0.5, true));
+    let plan = plan.unchanged();
+    assert_eq!((plan.speech.noise, plan.frames.mirror), (0.0, false));
+}
+
+#[test]
 fn eq_2_trains_from_margins_that_are_not_clamped() {
     let dir = tempfile::tempdir().expect("dir");
     let clips = dir.path().join("clips");
