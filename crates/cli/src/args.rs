@@ -51,6 +51,9 @@ pub struct Common {
     /// Recipe (TOML); without one, the defaults that data/recipes/default.toml spells out
     #[arg(long, value_name = "FILE")]
     pub recipe: Option<PathBuf>,
+    /// A method of pretraining (data/recipes/methods), laid over the recipe's [pretrain]; several are laid on one another
+    #[arg(long, value_name = "FILE")]
+    pub method: Vec<PathBuf>,
     /// Override a key of the recipe, e.g. --set pretrain.run.epochs=5
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,

@@ -40,7 +40,7 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// The recipe that the command line asks for: the file, then `--set`, then `--seed`.
+    /// The recipe that the command line asks for: the file, then every `--method` in order, then `--set`, then `--seed`.
     pub fn resolve(common: &Common) -> Result<Self> {
         let mut table = toml::Table::try_from(Self::default()).context("the default recipe")?;
         if let Some(simulate) = table.get_mut("simulate").and_then(toml::Value::as_table_mut) {
@@ -48,6 +48,9 @@ impl Recipe {
         }
         if let Some(path) = &common.recipe {
             merge(&mut table, read(path)?);
+        }
+        for path in &common.method {
+            merge(&mut table, read_method(path)?);
         }
         for assignment in &common.set {
             merge(&mut table, parse_assignment(assignment)?);
@@ -89,7 +92,10 @@ fn share_seed(table: &mut toml::Table) {
 
 fn origin(common: &Common) -> String {
     let file = common.recipe.as_ref().map_or_else(|| "recipe".to_owned(), |path| path.display().to_string());
-    if common.set.is_empty() { file } else { format!("{file} with --set {}", common.set.join(" --set ")) }
+    let methods = common.method.iter().map(|path| format!("--method {}", path.display()));
+    let set = common.set.iter().map(|assignment| format!("--set {assignment}"));
+    let over: Vec<String> = methods.chain(set).collect();
+    if over.is_empty() { file } else { format!("{file} with {}", over.join(" ")) }
 }
 
 fn read(path: &Path) -> Result<toml::Table> {
@@ -98,6 +104,15 @@ fn read(path: &Path) -> Result<toml::Table> {
         Ok(table) => Ok(table),
         Err(error) => bail!("{}: {}", path.display(), error.to_string().trim_end()),
     }
+}
+
+/// A method says how to pretrain and nothing else: with a seed, a split or a study of its own it could not be compared.
+fn read_method(path: &Path) -> Result<toml::Table> {
+    let table = read(path)?;
+    if let Some(key) = table.keys().find(|key| *key != "pretrain") {
+        bail!("{}: a method has a [pretrain] section and nothing else, found `{key}`", path.display());
+    }
+    Ok(table)
 }
 
 /// Lays `over` on `table`, section by section, so that a recipe says only what differs from the defaults. A section
@@ -134,6 +149,7 @@ mod tests {
     fn common(recipe: Option<&str>, set: &[&str]) -> Common {
         Common {
             recipe: recipe.map(Into::into),
+            method: Vec::new(),
             set: set.iter().map(ToString::to_string).collect(),
             seed: None,
             overwrite: false,
@@ -150,6 +166,52 @@ mod tests {
         assert_eq!(recipe.pretrain.contrastive, sonovox_pretrain::Contrastive::Paper);
         assert_eq!(recipe.pretrain.pairs, PretrainConfig::default().pairs);
         assert_eq!(recipe.pretrain.run.schedule, sonovox_train::Schedule::Cosine { warmup: 0.2, floor: 0.0 });
+    }
+
+    fn with_methods(recipe: &str, methods: &[&str], set: &[&str]) -> Result<Recipe> {
+        let recipes = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/recipes");
+        let of = |name: &&str| recipes.join("methods").join(name);
+        let method = methods.iter().map(of).collect();
+        let path = recipes.join(recipe);
+        Recipe::resolve(&Common { method, ..common(path.to_str(), set) })
+    }
+
+    #[test]
+    fn a_method_is_laid_over_a_recipe_and_set_over_both() {
+        let recipe =
+            with_methods("study.toml", &["order.toml"], &["pretrain.weights.affine=0.5"]).expect("recipe");
+        let study = with_methods("study.toml", &[], &[]).expect("recipe");
+        let weights = &recipe.pretrain.weights;
+        assert_eq!((weights.cls, weights.cont, weights.ord, weights.affine), (0.0, 0.0, 1.0, 0.5));
+        assert_eq!(recipe.pretrain.run, study.pretrain.run);
+        assert_eq!((recipe.seed, &recipe.split), (study.seed, &study.split));
+        let twice = with_methods("study.toml", &["order.toml", "order-affine.toml"], &[]).expect("recipe");
+        assert_eq!((twice.pretrain.weights.ord, twice.pretrain.weights.affine), (1.0, 1.0));
+    }
+
+    #[test]
+    fn a_method_that_is_more_than_pretraining_is_refused() {
+        let said = with_methods("study.toml", &["../tiny.toml"], &[]).expect_err("refused").to_string();
+        assert!(said.contains("tiny.toml") && said.contains("nothing else"), "{said}");
+    }
+
+    /// A method changes nothing of what makes a comparison fair: network, optimiser, number of steps.
+    #[test]
+    fn every_shipped_method_fits_every_study_and_changes_the_method_alone() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/recipes/methods");
+        let mut seen = 0;
+        for entry in std::fs::read_dir(dir).expect("methods") {
+            let name = entry.expect("entry").file_name().into_string().expect("a name of ours");
+            for study in ["default.toml", "study.toml", "demo.toml", "tiny.toml"] {
+                let plain = with_methods(study, &[], &[]).expect("recipe").pretrain;
+                let recipe = with_methods(study, &[&name], &[]).expect("a method of ours").pretrain;
+                recipe.validate().expect("settings");
+                assert_eq!((recipe.encoder, recipe.run), (plain.encoder, plain.run), "{name}");
+                assert_eq!(recipe.voiced_intervals, plain.voiced_intervals, "{name}");
+            }
+            seen += 1;
+        }
+        assert_eq!(seen, 9);
     }
 
     #[test]
@@ -199,6 +261,9 @@ mod tests {
         let mut seen = 0;
         for entry in std::fs::read_dir(dir).expect("recipes") {
             let path = entry.expect("entry").path();
+            if path.is_dir() {
+                continue;
+            }
             let recipe = Recipe::resolve(&common(path.to_str(), &[])).expect("a recipe of ours");
             #[cfg(feature = "media")]
             recipe.simulate.check().expect("its study can be made");

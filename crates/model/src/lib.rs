@@ -13,9 +13,14 @@ mod load;
 
 pub use config::{Architecture, EncoderConfig, Preset, StageShape};
 pub use encoder::{Features, SeResNext};
+pub use heads::affine::{AFFINE_PARAMETERS, AffineHead, AffineHeadConfig};
+pub use heads::co_attention::{CoAttention, CoAttentionConfig};
 pub use heads::fusion::{Fusion, FusionConfig};
 pub use heads::gaze::{GazeHead, GazeHeadConfig};
 pub use heads::order::{ORDER_CLASSES, ORDER_FRAMES, OrderHead, OrderHeadConfig};
 pub use heads::plane::{PlaneHead, PlaneHeadConfig};
 pub use heads::projection::{Projection, ProjectionConfig};
+pub use heads::temporal_graph::{
+    Nodes, SNIPPET_FRAMES, SNIPPET_ORDERS, SNIPPETS, TemporalGraph, TemporalGraphConfig,
+};
 pub use load::{is_ignorable, load_timm};

@@ -1,13 +1,16 @@
-//! Stage 2: clips to encoders, by the self-supervised method of Jiao et al., MICCAI 2020 (docs: method.md's facts in
-//! `docs/architecture.md`).
+//! Stage 2: clips to encoders, by the self-supervised method of Jiao et al., MICCAI 2020, and by its rivals
+//! (`docs/method.md` has every equation).
 //!
 //! ```text
-//! clips ─Library─▶ Fragments ─Sampler─▶ Pair, OrderTuple ─Source─▶ Batch ─Networks, Objective─▶ losses
-//!                                                             held-out └─HeldOut─▶ retrieval, chance levels
+//! clips ─Library─▶ Fragments ─Sampler─▶ Pair, OrderTuple, ... ─Source─▶ Batch ─Networks, Objective─▶ losses
+//!                                                                │        └─Pace─▶ weights of pairs
+//!                                                       held-out └─HeldOut─▶ retrieval, chance levels ─▶ Alarms
 //! ```
 //! [`run`] reads a clips artifact, trains both encoders on the subjects of the training part, looks at those of the
 //! validation part after every epoch, never at those of the test part, and leaves a pretrain artifact.
 
+mod alarms;
+mod augment;
 mod batch;
 mod config;
 mod error;
@@ -16,14 +19,22 @@ mod library;
 mod networks;
 mod objective;
 mod order;
+mod pacing;
 mod sampler;
+mod shortcut;
 mod stage;
+mod warp;
 
-pub use batch::{Batch, Pairs, Source, Tuples};
-pub use config::{Contrastive, LossWeights, PairConfig, PretrainConfig};
+pub use batch::{Batch, Clips, Copies, Pairs, Plan, Source, Tuples};
+pub use config::{
+    AffineConfig, Contrastive, FrameAugmentation, GraphConfig, Join, LossWeights, Negatives, PacingConfig,
+    PacingKind, PairConfig, PretrainConfig, Scale, SpeechAugmentation, Start, SyncConfig,
+};
 pub use error::PretrainError;
-pub use library::{IntervalCounts, Library};
-pub use networks::Networks;
-pub use objective::{Computed, Objective};
-pub use sampler::{Fragment, OrderTuple, Pair, Sampler};
+pub use library::{IntervalCounts, Library, Window};
+pub use networks::{Networks, Seen};
+pub use objective::{Computed, Embeddings, Moment, Objective};
+pub use pacing::Pace;
+pub use sampler::{ClipTuple, Fragment, FrameCopy, OrderTuple, Pair, Pool, Sampler};
 pub use stage::{PretrainDetails, Request, Summary, run};
+pub use warp::Warp;

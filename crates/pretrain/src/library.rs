@@ -22,6 +22,17 @@ pub struct Library {
     time: usize,
 }
 
+/// A speech window to read.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Window {
+    /// Index of the recording.
+    pub recording: usize,
+    /// Its centre on the recording's clock.
+    pub secs: f64,
+    /// Seconds of speech to a second of window: above 1, speech comes out faster.
+    pub speed: f64,
+}
+
 /// What became of the intervals of a part.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IntervalCounts {
@@ -71,6 +82,8 @@ impl Library {
                     start_secs: interval.start_secs,
                     end_secs: interval.end_secs,
                     frames: interval.frames,
+                    audible: long_enough,
+                    voiced_share: share,
                     voiced: long_enough && share > 0.0 && share >= config.voiced_share,
                 });
             }
@@ -120,29 +133,29 @@ impl Library {
         Ok(grey)
     }
 
-    /// Spectrogram rows of windows centred at (recording, seconds), one window after the other; a window that would
-    /// reach past an end of the recording is moved inside.
+    /// Spectrogram rows of windows, one window after the other; a window that would reach past an end of the recording is
+    /// moved inside.
     ///
     /// # Errors
     /// When a clip cannot be read.
-    pub fn speech(&self, which: &[(usize, f64)]) -> Result<Vec<f32>, PretrainError> {
+    pub fn speech(&self, which: &[Window]) -> Result<Vec<f32>, PretrainError> {
         let size = self.time * self.bands;
         let mut rows = vec![0.0; which.len() * size];
-        let read = |(out, &(recording, secs)): (&mut [f32], &(usize, f64))| {
-            let window = self.window(&self.clips[recording], secs)?;
-            resize_time(&window, self.bands, out);
+        let read = |(out, window): (&mut [f32], &Window)| {
+            resize_time(&self.window(&self.clips[window.recording], window)?, self.bands, out);
             Ok::<_, PretrainError>(())
         };
         rows.par_chunks_exact_mut(size).zip(which).try_for_each(read)?;
         Ok(rows)
     }
 
-    fn window(&self, clip: &ClipReader, centre_secs: f64) -> Result<Vec<f32>, PretrainError> {
-        let centre = (centre_secs - clip.mel_start_secs()) / self.hop_secs;
-        let last = clip.mel_frames() - self.window_rows;
-        let start = (centre - self.window_rows as f64 / 2.0).round().clamp(0.0, last as f64) as usize;
-        let mut halves = vec![f16::ZERO; self.window_rows * self.bands];
-        clip.read_mel(start..start + self.window_rows, &mut halves)?;
+    fn window(&self, clip: &ClipReader, window: &Window) -> Result<Vec<f32>, PretrainError> {
+        let rows = ((self.window_rows as f64 * window.speed).round() as usize).clamp(1, clip.mel_frames());
+        let centre = (window.secs - clip.mel_start_secs()) / self.hop_secs;
+        let last = clip.mel_frames() - rows;
+        let start = (centre - rows as f64 / 2.0).round().clamp(0.0, last as f64) as usize;
+        let mut halves = vec![f16::ZERO; rows * self.bands];
+        clip.read_mel(start..start + rows, &mut halves)?;
         Ok(halves.into_iter().map(f32::from).collect())
     }
 }

@@ -5,80 +5,123 @@ use std::path::Path;
 
 use candle_core::{Result, Tensor, Var};
 use sonovox_model::{
-    Fusion, FusionConfig, OrderHead, OrderHeadConfig, Projection, ProjectionConfig, SeResNext,
+    AffineHead, AffineHeadConfig, CoAttention, CoAttentionConfig, Features, Fusion, FusionConfig, OrderHead,
+    OrderHeadConfig, Projection, ProjectionConfig, SeResNext, TemporalGraph, TemporalGraphConfig,
 };
 use sonovox_ops::{Init, Mode, ParamStore};
 
 use crate::order;
 use crate::{Contrastive, PretrainConfig};
 
-/// Both encoders and the heads of the three losses.
+/// The video encoder, the speech encoder where a loss sees speech, and the heads of the weighted losses.
 pub struct Networks {
     video: SeResNext,
-    speech: SeResNext,
-    video_projection: Projection,
-    speech_projection: Projection,
+    speech: Option<SeResNext>,
+    video_projection: Option<Projection>,
+    speech_projection: Option<Projection>,
     fusion: Option<Fusion>,
     order: Option<OrderHead>,
+    affine: Option<AffineHead>,
+    sync: Option<CoAttention>,
+    graph: Option<TemporalGraph>,
     log_inv_temperature: Option<Var>,
 }
 
 impl Networks {
-    /// Makes the networks; a head whose loss has no weight is not made.
+    /// Makes the networks; what no weighted loss needs is not made.
     ///
     /// # Errors
     /// When a tensor cannot be made.
     pub fn new(config: &PretrainConfig, store: &ParamStore) -> Result<Self> {
         let (encoder, scope) = (config.encoder_config(), store.scope());
         let heads = scope.pp("heads");
-        let video = SeResNext::new(&encoder, &scope.pp("video"))?;
-        let width = encoder.channels()[3];
+        let (weights, width) = (&config.weights, encoder.features());
         let projection = ProjectionConfig::default();
-        let project = |name: &str| Projection::new(&projection, width, &heads.pp(name));
-        let weights = &config.weights;
+        let project = |name: &str| {
+            let make = || Projection::new(&projection, width, &heads.pp(name));
+            weights.embeds_pairs().then(make).transpose()
+        };
         let make_temperature = || {
             let start = Init::Const((1.0 / config.temperature).ln());
             heads.param("log_inv_temperature", 1, start)
         };
+        let make_speech = || SeResNext::new(&encoder, &scope.pp("speech"));
+        let make_fusion = || Fusion::new(&FusionConfig::default(), projection.embedding, &heads.pp("fusion"));
+        let make_order = || OrderHead::new(&OrderHeadConfig::default(), width, &heads.pp("order"));
+        let make_affine = || AffineHead::new(&AffineHeadConfig::default(), width, &heads.pp("affine"));
+        let make_sync =
+            || CoAttention::new(&CoAttentionConfig { width: config.sync.width }, width, &heads.pp("sync"));
+        let of_graph = TemporalGraphConfig { width: config.graph.width };
+        let make_graph = || TemporalGraph::new(&of_graph, width, &heads.pp("graph"));
+        let has_temperature = weights.cont > 0.0 && config.contrastive == Contrastive::InfoNce;
         Ok(Self {
-            speech: SeResNext::new(&encoder, &scope.pp("speech"))?,
+            video: SeResNext::new(&encoder, &scope.pp("video"))?,
+            speech: weights.needs_pairs().then(make_speech).transpose()?,
             video_projection: project("video_projection")?,
             speech_projection: project("speech_projection")?,
-            fusion: (weights.cls > 0.0)
-                .then(|| Fusion::new(&FusionConfig::default(), projection.embedding, &heads.pp("fusion")))
-                .transpose()?,
-            order: (weights.ord > 0.0)
-                .then(|| OrderHead::new(&OrderHeadConfig::default(), width, &heads.pp("order")))
-                .transpose()?,
-            log_inv_temperature: (weights.cont > 0.0 && config.contrastive == Contrastive::InfoNce)
-                .then(make_temperature)
-                .transpose()?,
-            video,
+            fusion: (weights.cls > 0.0).then(make_fusion).transpose()?,
+            order: (weights.ord > 0.0).then(make_order).transpose()?,
+            affine: (weights.affine > 0.0).then(make_affine).transpose()?,
+            sync: (weights.sync > 0.0).then(make_sync).transpose()?,
+            graph: weights.needs_clips().then(make_graph).transpose()?,
+            log_inv_temperature: has_temperature.then(make_temperature).transpose()?,
         })
     }
 
-    /// Pooled features of frames `[N, 1, H, W]`: `[N, C]`.
+    /// What the video encoder sees in every part of a batch, `[N, 1, H, W]` each, from one pass over all of them.
     ///
     /// # Errors
     /// When a tensor operation fails.
-    pub fn video_features(&self, frames: &Tensor, mode: Mode) -> Result<Tensor> {
-        Ok(self.video.forward(frames, mode)?.pooled)
+    pub fn look(&self, parts: &[&Tensor], mode: Mode) -> Result<Vec<Seen>> {
+        if parts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let all = Seen::new(self.video.forward(&Tensor::cat(parts, 0)?, mode)?);
+        let mut start = 0;
+        let part = |frames: &&Tensor| {
+            let count = frames.dim(0)?;
+            start += count;
+            all.narrow(start - count, count)
+        };
+        parts.iter().map(part).collect()
+    }
+
+    /// What the speech encoder hears in windows `[N, 1, bands, time]`.
+    ///
+    /// # Errors
+    /// When a tensor operation fails, or no weighted loss hears speech.
+    pub fn hear(&self, windows: &Tensor, mode: Mode) -> Result<Seen> {
+        Ok(Seen::new(made(self.speech.as_ref())?.forward(windows, mode)?))
     }
 
     /// Embeddings of pooled video features: `[N, D]`.
     ///
     /// # Errors
-    /// When a tensor operation fails.
+    /// When a tensor operation fails, or no weighted loss embeds pairs.
     pub fn project_video(&self, features: &Tensor) -> Result<Tensor> {
-        self.video_projection.forward(features)
+        made(self.video_projection.as_ref())?.forward(features)
     }
 
-    /// Embeddings of speech windows `[N, 1, bands, time]`: `[N, D]`.
+    /// Embeddings of pooled speech features: `[N, D]`.
+    ///
+    /// # Errors
+    /// When a tensor operation fails, or no weighted loss embeds pairs.
+    pub fn project_speech(&self, features: &Tensor) -> Result<Tensor> {
+        made(self.speech_projection.as_ref())?.forward(features)
+    }
+
+    /// Logits of being in step `[P]` from maps of frames `[P, H, W, C]` and of their speech `[P V, bands, time, C]`, or `None`
+    /// where L_sync has no weight.
     ///
     /// # Errors
     /// When a tensor operation fails.
-    pub fn embed_speech(&self, windows: &Tensor, mode: Mode) -> Result<Tensor> {
-        self.speech_projection.forward(&self.speech.forward(windows, mode)?.pooled)
+    pub fn in_step(&self, video: &Tensor, speech: &Tensor) -> Result<Option<Tensor>> {
+        self.sync.as_ref().map(|head| head.forward(video, speech)).transpose()
+    }
+
+    /// The graphs of TCGL, where one of its losses has a weight.
+    pub fn graph(&self) -> Option<&TemporalGraph> {
+        self.graph.as_ref()
     }
 
     /// Logits of belonging together `[N, 2]` (class 1: they do), or `None` where L_cls has no weight.
@@ -99,13 +142,34 @@ impl Networks {
         self.order.as_ref().map(|head| head.forward(&tuples)).transpose()
     }
 
+    /// Parameters of transforms `[K, 5]` from pooled features `[2 K, C]` of frames and then of their copies, or `None` where
+    /// L_aff has no weight.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn affine(&self, features: &Tensor) -> Result<Option<Tensor>> {
+        let count = features.dim(0)? / 2;
+        let (frames, copies) = (features.narrow(0, 0, count)?, features.narrow(0, count, count)?);
+        self.affine.as_ref().map(|head| head.forward(&frames, &copies)).transpose()
+    }
+
+    /// Keeps the log of the inverse temperature at `most` or below.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn bound_temperature(&self, most: f64) -> Result<()> {
+        let Some(var) = &self.log_inv_temperature else { return Ok(()) };
+        let bounded = var.as_detached_tensor().minimum(most)?;
+        var.set(&bounded)
+    }
+
     /// The learned log of the inverse temperature, where there is one.
     pub fn log_inv_temperature(&self) -> Option<&Tensor> {
         self.log_inv_temperature.as_ref().map(Var::as_tensor)
     }
 
     /// Writes `encoder.safetensors` (video), `speech.safetensors` and `heads.safetensors` into `dir`; the encoders'
-    /// names are timm's.
+    /// names are timm's. What was not made has no file.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -116,8 +180,42 @@ impl Networks {
                 .iter()
                 .filter_map(|(name, tensor)| Some((name.strip_prefix(prefix)?, tensor.clone())))
                 .collect();
+            if part.is_empty() {
+                continue;
+            }
             candle_core::safetensors::save(&part, dir.join(file).with_extension("safetensors"))?;
         }
         Ok(())
+    }
+}
+
+/// What an encoder makes of images.
+pub struct Seen {
+    /// `[N, C]`.
+    pub pooled: Tensor,
+    /// The last map `[N, H, W, C]`.
+    pub map: Tensor,
+}
+
+impl Seen {
+    fn new(features: Features) -> Self {
+        let [_, _, _, map] = features.stages;
+        Self { pooled: features.pooled, map }
+    }
+
+    /// Images `start..start + count` of it.
+    ///
+    /// # Errors
+    /// When it has fewer.
+    pub fn narrow(&self, start: usize, count: usize) -> Result<Self> {
+        Ok(Self { pooled: self.pooled.narrow(0, start, count)?, map: self.map.narrow(0, start, count)? })
+    }
+}
+
+/// A network that only a weighted loss asks for.
+fn made<T>(network: Option<&T>) -> Result<&T> {
+    match network {
+        Some(network) => Ok(network),
+        None => candle_core::bail!("no weighted loss needs this network, so it was not made"),
     }
 }

@@ -10,10 +10,10 @@ use candle_core::{DType, Device};
 use sonovox_artifact::clips::ClipsArtifact;
 use sonovox_artifact::{Artifact, OnExisting, Stage};
 use sonovox_model::Preset;
-use sonovox_ops::{Mode, ParamStore, backward};
+use sonovox_ops::{ParamStore, backward};
 use sonovox_pretrain::{
-    Contrastive, Library, Networks, Objective, PretrainConfig, PretrainError, Request, Sampler, Source,
-    Summary, run,
+    Contrastive, FrameAugmentation, Library, Moment, Networks, Objective, PacingConfig, PacingKind, Plan,
+    Pool, PretrainConfig, PretrainError, Request, Sampler, Source, SpeechAugmentation, Summary, run,
 };
 use sonovox_study::{Split, SplitConfig, SplitItem};
 use sonovox_train::{BatchSource, Keep, Monitor, OptimizerConfig, Silent};
@@ -52,9 +52,8 @@ fn objective(clips: &Path, config: &PretrainConfig) -> (ParamStore, Networks, Ob
     let clips = ClipsArtifact::open(clips).expect("clips");
     let members: Vec<usize> = (0..clips.details.recordings.len()).collect();
     let (library, fragments, _) = Library::open(&clips, &members, &config.pairs).expect("library");
-    let sampler = Sampler::new(fragments, config.pairs.window_secs, config.pairs.neighbours, 3);
-    let (voiced, groups, tuples) = (config.voiced_intervals, config.pairs.groups, config.order_intervals);
-    let source = Source::new(Arc::new(library), sampler, voiced, groups, tuples, Device::Cpu);
+    let sampler = Sampler::new(fragments, &config.pairs, Pool::Voiced, 3);
+    let source = Source::new(Arc::new(library), sampler, Plan::new(config), Device::Cpu);
     let store = ParamStore::new(5, DType::F32, &Device::Cpu);
     let networks = Networks::new(config, &store).expect("networks");
     (store, networks, Objective::new(config), source)
@@ -69,7 +68,7 @@ fn after_one_step_every_parameter_has_a_finite_non_zero_gradient() {
             let config = PretrainConfig { contrastive, encoder, dilated, ..config() };
             let (store, networks, objective, source) = objective(&dir.path().join("clips"), &config);
             let batch = source.draw(0).expect("batch");
-            let losses = objective.losses(&networks, &batch, Mode::Train).expect("losses");
+            let losses = objective.losses(&networks, &batch, Moment::TRAIN).expect("losses");
             let gradients = backward(&losses.total).expect("backward");
             for (name, var) in store.params() {
                 let gradient = gradients.get(&var).unwrap_or_else(|| panic!("{name}: no gradient"));
@@ -92,7 +91,7 @@ fn overfit(speech: Speech) -> (f64, f64) {
     let mut last = Vec::new();
     for step in 0..150 {
         let batch = source.draw(step).expect("batch");
-        let losses = objective.losses(&networks, &batch, Mode::Train).expect("losses");
+        let losses = objective.losses(&networks, &batch, Moment::TRAIN).expect("losses");
         let gradients = backward(&losses.total).expect("backward");
         sonovox_ops::optim::Optimizer::step(&mut optimizer, &gradients, 3e-3, 1.0).expect("step");
         let cont = losses.parts.iter().find(|(name, _)| *name == "loss_cont").expect("L_cont").1;
@@ -141,22 +140,43 @@ impl Monitor for StopAfter {
 
 #[test]
 fn equal_runs_and_resumed_runs_leave_equal_artifacts() {
+    stopped_equals_unbroken(&PretrainConfig { steps_per_epoch: Some(5), ..config() });
+}
+
+/// The weights of graded pacing depend on all steps before: forgotten affinities would show.
+#[test]
+fn resumed_runs_of_graded_pacing_and_augmentation_leave_equal_artifacts() {
+    let mut config = PretrainConfig { steps_per_epoch: Some(5), ..config() };
+    config.pacing = PacingConfig { kind: PacingKind::Graded, warmup: 0.1, ..PacingConfig::default() };
+    config.weights.affine = 1.0;
+    config.speech_augmentation = SpeechAugmentation {
+        speed: 0.1,
+        tilt: 0.3,
+        noise: 0.2,
+        mix_share: 0.3,
+        ..config.speech_augmentation
+    };
+    config.frame_augmentation =
+        FrameAugmentation { mirror: true, rotation_degrees: 5.0, ..config.frame_augmentation };
+    stopped_equals_unbroken(&config);
+}
+
+fn stopped_equals_unbroken(config: &PretrainConfig) {
     let dir = tempfile::tempdir().expect("dir");
     let clips = dir.path().join("clips");
     write_clips(&clips, 6, 16, Speech::Matching);
-    let config = PretrainConfig { steps_per_epoch: Some(5), ..config() };
     let out = |name: &str| dir.path().join(name);
     for name in ["a", "b"] {
-        pretrain(&clips, &out(name), &config, OnExisting::Refuse, &mut Silent).expect("trained");
+        pretrain(&clips, &out(name), config, OnExisting::Refuse, &mut Silent).expect("trained");
     }
-    let stopped = pretrain(&clips, &out("c"), &config, OnExisting::Refuse, &mut StopAfter(3, 0));
+    let stopped = pretrain(&clips, &out("c"), config, OnExisting::Refuse, &mut StopAfter(3, 0));
     assert!(matches!(stopped, Ok(Summary::Interrupted { step: 3 })));
     assert!(!out("c").exists(), "nothing half-written looks finished");
-    let again = pretrain(&clips, &out("c"), &config, OnExisting::Refuse, &mut Silent)
+    let again = pretrain(&clips, &out("c"), config, OnExisting::Refuse, &mut Silent)
         .map(|_| ())
         .expect_err("refused");
     assert!(again.to_string().contains("--resume"), "{again}");
-    pretrain(&clips, &out("c"), &config, OnExisting::Resume, &mut Silent).expect("resumed");
+    pretrain(&clips, &out("c"), config, OnExisting::Resume, &mut Silent).expect("resumed");
     let hash = |name: &str| {
         let artifact = Artifact::open(&out(name), Stage::Pretrain).expect("artifact");
         artifact.verify().expect("whole");
@@ -166,6 +186,10 @@ fn equal_runs_and_resumed_runs_leave_equal_artifacts() {
     assert_eq!(hash("a"), hash("c"));
     let weights = |name: &str| fs::read(out(name).join("encoder.safetensors")).expect("weights");
     assert_eq!(weights("a"), weights("c"));
+    let events = |name: &str| fs::read_to_string(out(name).join("events.jsonl")).expect("events");
+    assert_eq!(events("a"), events("c"));
+    let paced = events("a").lines().filter(|line| line.contains("weight_bin_9")).count();
+    assert_eq!(paced, if config.pacing.kind == PacingKind::Graded { 2 } else { 0 });
 }
 
 #[test]
@@ -244,4 +268,22 @@ fn too_few_subjects_and_bad_settings_are_refused_before_any_work() {
         pretrain(&clips, &out, &bad, OnExisting::Refuse, &mut Silent).map(|_| ()).expect_err("bad setting");
     assert!(bad.to_string().contains("voiced_share") && bad.to_string().contains("1.5"), "{bad}");
     assert!(!out.exists() && !dir.path().join("out.partial").exists());
+}
+
+#[test]
+fn alarms_reach_the_log_and_the_summary() {
+    let dir = tempfile::tempdir().expect("dir");
+    let (clips, out) = (dir.path().join("clips"), dir.path().join("out"));
+    write_clips(&clips, 12, 32, Speech::Matching);
+    // as cold as it may get from the start
+    let config = PretrainConfig { steps_per_epoch: Some(2), temperature: 0.01, ..config() };
+    let summary = pretrain(&clips, &out, &config, OnExisting::Refuse, &mut Silent).expect("trained");
+    for name in ["train_recording_recall_unrelated", "effective_rank_video", "alignment_auc_within_recording"]
+    {
+        assert!(held_out(&summary, name).is_finite(), "{name}");
+    }
+    let said = summary.to_string();
+    assert!(said.contains("alarm: temperature_at_bound"), "{said}");
+    let events = fs::read_to_string(out.join("events.jsonl")).expect("events");
+    assert!(events.lines().any(|line| line.contains("\"alarm\"") && line.contains("temperature_at_bound")));
 }

@@ -3,6 +3,7 @@
 //! ```text
 //! checkpoint/<step>/weights.safetensors     parameters and running statistics
 //!                   optimizer.safetensors   the optimiser's named state
+//!                   task.safetensors        what the task remembers, where it remembers anything
 //!                   progress.json           step, sums of the epoch so far, best epoch; written last
 //! checkpoint/best.safetensors               weights of the best epoch so far
 //! ```
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use sonovox_ops::ParamStore;
 use sonovox_ops::optim::Optimizer;
@@ -55,9 +57,13 @@ impl Progress {
     }
 }
 
+/// How far a checkpoint is, and what the task remembered.
+pub(crate) type Resumed = (Progress, BTreeMap<String, Tensor>);
+
 const PROGRESS: &str = "progress.json";
 const WEIGHTS: &str = "weights.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
+const TASK: &str = "task.safetensors";
 
 pub(crate) struct Checkpoint {
     root: PathBuf,
@@ -72,6 +78,7 @@ impl Checkpoint {
         &self,
         store: &ParamStore,
         optimizer: &dyn Optimizer,
+        task: &BTreeMap<String, Tensor>,
         progress: &Progress,
     ) -> Result<(), TrainError> {
         let dir = self.root.join(format!("{:09}", progress.step));
@@ -82,6 +89,10 @@ impl Checkpoint {
         store.save(dir.join(WEIGHTS))?;
         let state: HashMap<_, _> = optimizer.state()?.into_iter().collect();
         candle_core::safetensors::save(&state, dir.join(OPTIMIZER))?;
+        if !task.is_empty() {
+            let state: HashMap<_, _> = task.clone().into_iter().collect();
+            candle_core::safetensors::save(&state, dir.join(TASK))?;
+        }
         let text = serde_json::to_string_pretty(progress).map_err(|e| self.unfit(&dir, &e))?;
         let (unfinished, finished) = (dir.join("progress.json.partial"), dir.join(PROGRESS));
         fs::write(&unfinished, text).map_err(TrainError::io(&unfinished))?;
@@ -93,25 +104,32 @@ impl Checkpoint {
         Ok(())
     }
 
-    /// Loads the newest whole checkpoint into `store` and `optimizer`; a fresh start where there is none.
+    /// Loads the newest whole checkpoint into `store` and `optimizer`, and gives how far it is and what the task remembered;
+    /// `None` where there is none.
     pub(crate) fn load(
         &self,
         store: &ParamStore,
         optimizer: &mut dyn Optimizer,
-    ) -> Result<Progress, TrainError> {
+    ) -> Result<Option<Resumed>, TrainError> {
         let Some(dir) = self.folders()?.into_iter().rfind(|dir| dir.join(PROGRESS).is_file()) else {
-            return Ok(Progress::default());
+            return Ok(None);
         };
         let path = dir.join(PROGRESS);
         let text = fs::read_to_string(&path).map_err(TrainError::io(&path))?;
-        let progress = serde_json::from_str(&text).map_err(|e| self.unfit(&path, &e))?;
+        let progress: Progress = serde_json::from_str(&text).map_err(|e| self.unfit(&path, &e))?;
         let weights = dir.join(WEIGHTS);
         store.load_strict(&weights).map_err(|e| self.unfit(&weights, &e))?;
         let state = dir.join(OPTIMIZER);
         let tensors =
             candle_core::safetensors::load(&state, store.device()).map_err(|e| self.unfit(&state, &e))?;
         optimizer.load_state(&tensors.into_iter().collect()).map_err(|e| self.unfit(&state, &e))?;
-        Ok(progress)
+        let path = dir.join(TASK);
+        let task = if path.is_file() {
+            candle_core::safetensors::load(&path, &Device::Cpu).map_err(|e| self.unfit(&path, &e))?
+        } else {
+            HashMap::new()
+        };
+        Ok(Some((progress, task.into_iter().collect())))
     }
 
     pub(crate) fn save_best(&self, store: &ParamStore) -> Result<(), TrainError> {

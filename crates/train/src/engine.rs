@@ -47,7 +47,28 @@ pub trait Task {
     /// # Errors
     /// When held-out data cannot be read or a tensor operation fails.
     fn evaluate(&mut self, epoch: u32) -> Result<Evaluation, TrainError>;
+    /// What else an epoch has to say, asked after its evaluation: named values to log, by kind of event.
+    fn report(&mut self, _epoch: u32, _train: &[(String, f64)], _held_out: &Evaluation) -> Vec<Report> {
+        Vec::new()
+    }
+    /// What the task itself remembers from step to step, by name; saved with every checkpoint.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    fn state(&self) -> Result<BTreeMap<String, Tensor>, TrainError> {
+        Ok(BTreeMap::new())
+    }
+    /// Takes back what [`Task::state`] gave, before a resumed run goes on.
+    ///
+    /// # Errors
+    /// When names or shapes are not those of this task.
+    fn load_state(&mut self, _state: &BTreeMap<String, Tensor>) -> Result<(), TrainError> {
+        Ok(())
+    }
 }
+
+/// A line of the event log: its kind, and named values.
+pub type Report = (&'static str, Vec<(String, f64)>);
 
 /// Who watches a run: a progress bar, a log.
 pub trait Monitor {
@@ -101,7 +122,11 @@ pub fn run<T: Task>(
     config.validate()?;
     let mut optimizer = config.optimizer.build(store)?;
     let checkpoint = Checkpoint::in_dir(dir);
-    let mut at = if resume { checkpoint.load(store, optimizer.as_mut())? } else { Progress::default() };
+    let mut at = Progress::default();
+    if resume && let Some((progress, state)) = checkpoint.load(store, optimizer.as_mut())? {
+        task.load_state(&state)?;
+        at = progress;
+    }
     let mut log = EventLog::open(dir, at.step)?;
     let per_epoch = task.steps_per_epoch().max(1);
     let total = per_epoch * u64::from(config.epochs);
@@ -119,7 +144,7 @@ pub fn run<T: Task>(
             let stop = monitor.interrupted();
             if at.step < end && (stop || at.step % config.checkpoint_every_steps == 0) {
                 log.flush()?;
-                checkpoint.save(store, optimizer.as_ref(), &at)?;
+                checkpoint.save(store, optimizer.as_ref(), &task.state()?, &at)?;
             }
             if stop && at.step < end {
                 return Ok(Outcome::Interrupted { step: at.step });
@@ -127,7 +152,7 @@ pub fn run<T: Task>(
         }
         finish_epoch(task, store, &mut at, epoch, &checkpoint, &mut log, monitor)?;
         log.flush()?;
-        checkpoint.save(store, optimizer.as_ref(), &at)?;
+        checkpoint.save(store, optimizer.as_ref(), &task.state()?, &at)?;
         if monitor.interrupted() && at.step < total {
             return Ok(Outcome::Interrupted { step: at.step });
         }
@@ -175,6 +200,9 @@ fn finish_epoch<T: Task>(
     let held_out = no_grad(|| task.evaluate(epoch))?;
     log.log("train", at.step, epoch, &trained)?;
     log.log("held_out", at.step, epoch, &held_out.values)?;
+    for (event, values) in task.report(epoch, &trained, &held_out) {
+        log.log(event, at.step, epoch, &values)?;
+    }
     if let Some(score) = held_out.score
         && at.best.is_none_or(|best| score > best.score)
     {

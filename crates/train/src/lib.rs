@@ -21,7 +21,7 @@ mod tensorboard;
 
 pub use checkpoint::{Best, Progress};
 pub use config::{Keep, OptimizerConfig, RunConfig};
-pub use engine::{Evaluation, Losses, Monitor, Outcome, Silent, Task, run};
+pub use engine::{Evaluation, Losses, Monitor, Outcome, Report, Silent, Task, run};
 pub use error::TrainError;
 pub use events::EventLog;
 pub use loader::{BatchSource, Loader};

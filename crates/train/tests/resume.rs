@@ -1,5 +1,6 @@
 //! A run that is stopped and resumed ends in the same bytes as one that never was.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,8 +8,8 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use sonovox_ops::{Init, ParamStore};
 use sonovox_train::{
-    BatchSource, Evaluation, Keep, Losses, Monitor, OptimizerConfig, Outcome, RunConfig, Schedule, Silent,
-    Task, TrainError, run,
+    BatchSource, Evaluation, Keep, Losses, Monitor, OptimizerConfig, Outcome, Report, RunConfig, Schedule,
+    Silent, Task, TrainError, run,
 };
 
 /// Fits y = W x with x and a fixed W drawn from the step.
@@ -26,6 +27,8 @@ struct Fit {
     weight: candle_core::Var,
     poison_at: Option<u64>,
     seen: u64,
+    /// Running sum of the losses, which the next loss is scaled by: a run that forgets it ends elsewhere.
+    memory: f64,
 }
 impl Task for Fit {
     type Source = Lines;
@@ -39,7 +42,9 @@ impl Task for Fit {
         let total = (x.matmul(self.weight.as_tensor())? - y)?.sqr()?.mean_all()?;
         let total = if self.poison_at == Some(self.seen) { (total * f64::NAN)? } else { total };
         self.seen += 1;
+        let total = (total / (1.0 + self.memory))?;
         let value = f64::from(total.to_scalar::<f32>()?);
+        self.memory += value;
         Ok(Losses { total, parts: vec![("squared_error", value)] })
     }
     fn evaluate(&mut self, epoch: u32) -> Result<Evaluation, TrainError> {
@@ -48,6 +53,16 @@ impl Task for Fit {
             values: vec![("epoch".into(), f64::from(epoch))],
             score: Some(-(f64::from(epoch) - 2.0).abs()),
         })
+    }
+    fn report(&mut self, _epoch: u32, _train: &[(String, f64)], _held_out: &Evaluation) -> Vec<Report> {
+        vec![("memory", vec![("sum".into(), self.memory)])]
+    }
+    fn state(&self) -> Result<BTreeMap<String, Tensor>, TrainError> {
+        Ok(BTreeMap::from([("memory".to_owned(), Tensor::new(&[self.memory], &Device::Cpu)?)]))
+    }
+    fn load_state(&mut self, state: &BTreeMap<String, Tensor>) -> Result<(), TrainError> {
+        self.memory = state["memory"].to_vec1::<f64>()?[0];
+        Ok(())
     }
 }
 
@@ -83,7 +98,7 @@ fn fit(
 ) -> (Result<Outcome, TrainError>, Vec<f32>) {
     let store = ParamStore::new(3, DType::F32, &Device::Cpu);
     let weight = store.scope().param("weight", (3, 1), Init::Normal { std: 0.1 }).expect("param");
-    let mut task = Fit { weight: weight.clone(), poison_at: None, seen: 0 };
+    let mut task = Fit { weight: weight.clone(), poison_at: None, seen: 0, memory: 0.0 };
     let outcome = run(&mut task, &store, config, dir, resume, monitor);
     (outcome, weight.flatten_all().and_then(|w| w.to_vec1()).expect("values"))
 }
@@ -108,6 +123,7 @@ fn stopped_and_resumed_equals_never_stopped() {
         assert_eq!(resumed, weights);
         let events = |dir: &Path| fs::read_to_string(dir.join("events.jsonl")).expect("log");
         assert_eq!(events(parts_dir.path()), events(whole_dir.path()));
+        assert_eq!(events(whole_dir.path()).matches("\"event\":\"memory\"").count(), 5);
     }
 }
 
@@ -130,7 +146,7 @@ fn divergence_is_an_error_that_names_the_step() {
     let dir = tempfile::tempdir().expect("dir");
     let store = ParamStore::new(3, DType::F32, &Device::Cpu);
     let weight = store.scope().param("weight", (3, 1), Init::Zeros).expect("param");
-    let mut task = Fit { weight, poison_at: Some(9), seen: 0 };
+    let mut task = Fit { weight, poison_at: Some(9), seen: 0, memory: 0.0 };
     let config = config(OptimizerConfig::AdamW { learning_rate: 0.05, weight_decay: 0.0 });
     let outcome = run(&mut task, &store, &config, dir.path(), false, &mut Silent);
     assert!(matches!(outcome, Err(TrainError::Diverged { step: 9, .. })), "{outcome:?}");

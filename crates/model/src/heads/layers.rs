@@ -24,6 +24,12 @@ pub(crate) fn linear(scope: &Scope, inputs: usize, outputs: usize, init: Init) -
     Ok(Linear::from_weights(weight.as_tensor().clone(), Some(bias.as_tensor().clone())))
 }
 
+/// The same without a bias.
+pub(crate) fn linear_no_bias(scope: &Scope, inputs: usize, outputs: usize, init: Init) -> Result<Linear> {
+    let weight = scope.param("weight", (outputs, inputs), init)?;
+    Ok(Linear::from_weights(weight.as_tensor().clone(), None))
+}
+
 /// A convolution that keeps the map's size, its bias or batch normalisation, and ReLU.
 pub(crate) struct ConvRelu {
     weight: Var,

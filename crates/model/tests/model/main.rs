@@ -6,6 +6,7 @@ mod encoder_train;
 mod every_parameter_learns;
 mod faults;
 mod heads;
+mod method_heads;
 mod precision;
 mod sizes;
 mod support;

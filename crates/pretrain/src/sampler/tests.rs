@@ -11,14 +11,20 @@ fn fragments() -> Vec<Fragment> {
             start_secs: 2.0 * index as f64,
             end_secs: 2.0 * (index + 1) as f64,
             frames: 20 * index..20 * (index + 1),
+            audible: true,
+            voiced_share: if index % 3 == 2 { 0.0 } else { 1.0 },
             voiced: index % 3 != 2,
         })
     };
     of(0, 10).chain(of(1, 8)).collect()
 }
 
+fn pairs(window_secs: f64) -> PairConfig {
+    PairConfig { window_secs, ..PairConfig::default() }
+}
+
 fn sampler(window_secs: f64) -> Sampler {
-    Sampler::new(fragments(), window_secs, 5, 7)
+    Sampler::new(fragments(), &pairs(window_secs), Pool::Voiced, 7)
 }
 
 #[test]
@@ -82,7 +88,121 @@ fn frame_order_uses_silent_video_too() {
 fn a_recording_too_short_for_a_hard_negative_gives_no_pairs() {
     let mut short = fragments();
     short.truncate(1);
-    let sampler = Sampler::new(short, 2.5, 5, 7);
+    let sampler = Sampler::new(short, &pairs(2.5), Pool::Voiced, 7);
     assert_eq!((sampler.paired(), sampler.without_negative()), (0, 1));
     assert!(sampler.pairs(0, 4, 2).is_empty());
+}
+
+#[test]
+fn easy_negatives_come_from_another_recording_of_the_batch() {
+    let config = PairConfig { negatives: crate::Negatives::Easy, ..pairs(2.5) };
+    let sampler = Sampler::new(fragments(), &config, Pool::Voiced, 7);
+    for step in 0..100 {
+        let batch = sampler.pairs(step, 6, 2);
+        for pair in &batch {
+            assert_ne!(pair.negative_recording, pair.recording);
+            let of_batch = |other: &&Pair| {
+                other.recording == pair.negative_recording && other.speech_secs == pair.negative_secs
+            };
+            let several = batch.iter().any(|other| other.recording != pair.recording);
+            assert!(!several || batch.iter().any(|other| of_batch(&other)));
+        }
+    }
+    let alone = fragments().into_iter().filter(|fragment| fragment.recording == 0).collect();
+    assert_eq!(Sampler::new(alone, &config, Pool::Voiced, 7).paired(), 0, "no other recording");
+}
+
+#[test]
+fn a_batch_of_few_recordings_shares_them_evenly_and_all_get_their_turn() {
+    let config = PairConfig { recordings_per_batch: 1, ..pairs(2.5) };
+    let sampler = Sampler::new(fragments(), &config, Pool::Voiced, 7);
+    let mut seen = BTreeMap::new();
+    for step in 0..40 {
+        let batch = sampler.pairs(step, 4, 1);
+        assert!(batch.iter().all(|pair| pair.recording == batch[0].recording) && batch.len() == 4);
+        let mut intervals: Vec<usize> = batch.iter().map(|pair| pair.interval).collect();
+        intervals.sort_unstable();
+        intervals.dedup();
+        assert_eq!(intervals.len(), 4, "no interval twice");
+        *seen.entry(batch[0].recording).or_insert(0) += 1;
+        assert_eq!(batch, sampler.pairs(step, 4, 1));
+    }
+    assert_eq!(seen, BTreeMap::from([(0, 20), (1, 20)]));
+    let two = PairConfig { recordings_per_batch: 2, ..config };
+    let batch = Sampler::new(fragments(), &two, Pool::Voiced, 7).pairs(3, 8, 1);
+    assert_eq!(batch.iter().filter(|pair| pair.recording == 0).count(), 4);
+}
+
+#[test]
+fn lag_and_jitter_move_the_speech_with_the_frame() {
+    let config = PairConfig { lag_secs: 0.7, positive_jitter_secs: Some(0.25), ..pairs(0.6) };
+    let sampler = Sampler::new(fragments(), &config, Pool::Voiced, 7);
+    let mut farthest: f64 = 0.0;
+    for pair in (0..100).flat_map(|step| sampler.pairs(step, 4, 2)) {
+        // twenty frames to two seconds
+        let off = pair.speech_secs - 0.7 - (pair.frame as f64 + 0.5) * 0.1;
+        farthest = farthest.max(off.abs());
+        assert!((pair.negative_secs - pair.speech_secs).abs() >= 0.6);
+    }
+    assert!((0.2..=0.2501).contains(&farthest), "{farthest}");
+}
+
+#[test]
+fn a_long_lag_leaves_out_intervals_that_have_no_room_for_a_negative() {
+    let three: Vec<Fragment> = fragments().into_iter().take(3).collect();
+    let late = |window_secs, lag_secs| {
+        let config = PairConfig { lag_secs, positive_jitter_secs: Some(1.0), ..pairs(window_secs) };
+        Sampler::new(three.clone(), &config, Pool::Audible, 7)
+    };
+    // three intervals of two seconds: nowhere 3.5 s from all of the speech, unless that lies far outside
+    assert_eq!([0.0, 8.0, -8.0].map(|lag| late(3.5, lag).paired()), [0, 3, 3]);
+    for pair in (0..50).flat_map(|step| late(2.5, 1.5).pairs(step, 3, 2)) {
+        assert!((pair.negative_secs - pair.speech_secs).abs() >= 2.5, "{pair:?}");
+    }
+}
+
+#[test]
+fn hard_negatives_lie_beyond_all_windows() {
+    let config = PairConfig { speech_windows: 3, window_spread_secs: 1.0, neighbours: 6, ..pairs(1.0) };
+    let sampler = Sampler::new(fragments(), &config, Pool::Voiced, 7);
+    assert!(sampler.paired() > 0);
+    for pair in (0..100).flat_map(|step| sampler.pairs(step, 4, 1)) {
+        assert!((pair.negative_secs - pair.speech_secs).abs() >= 3.0);
+    }
+}
+
+#[test]
+fn without_pacing_silent_intervals_are_paired_too() {
+    let sampler = Sampler::new(fragments(), &pairs(2.5), Pool::Audible, 7);
+    assert_eq!((sampler.paired(), sampler.without_negative()), (18, 0));
+    let drawn: Vec<Pair> = (0..60).flat_map(|step| sampler.pairs(step, 4, 1)).collect();
+    let silent = |secs: f64| (secs / 2.0) as usize % 3 == 2;
+    assert!(drawn.iter().any(|pair| silent(pair.speech_secs)));
+    assert!(drawn.iter().any(|pair| silent(pair.negative_secs)), "or silence would tell a positive");
+}
+
+#[test]
+fn transformed_frames_are_drawn_from_all_video() {
+    let ranges = crate::AffineConfig::default();
+    let copies: Vec<_> = (0..20).flat_map(|step| sampler(2.5).copies(step, &ranges)).collect();
+    assert_eq!(copies.len(), 320);
+    assert!(copies.iter().any(|copy| (copy.frame / 20) % 3 == 2), "silent intervals too");
+    assert_eq!(sampler(2.5).copies(4, &ranges), sampler(2.5).copies(4, &ranges));
+}
+
+#[test]
+fn clips_are_three_successive_intervals_in_a_known_order() {
+    let sampler = sampler(2.5);
+    assert_eq!(sampler.successive(), 8 + 6);
+    let mut classes = [0; 6];
+    for clip in (0..60).flat_map(|step| sampler.clips(step, 5)) {
+        let intervals: Vec<usize> = clip.frames.chunks(4).map(|snippet| snippet[0] / 20).collect();
+        let first = *intervals.iter().min().expect("three");
+        let order: Vec<usize> = intervals.iter().map(|interval| interval - first).collect();
+        let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+        assert_eq!(orders[clip.class as usize], order[..]);
+        assert!(clip.frames.chunks(4).all(|snippet| snippet.windows(2).all(|pair| pair[0] < pair[1])));
+        classes[clip.class as usize] += 1;
+    }
+    assert!(classes.iter().all(|&count| count > 20), "{classes:?}");
 }

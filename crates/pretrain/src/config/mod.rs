@@ -1,5 +1,12 @@
 //! Settings of stage 2: the recipe's `[pretrain]` section.
 
+mod affine;
+mod augmentation;
+mod losses;
+mod pacing;
+mod pairs;
+mod rivals;
+
 use serde::{Deserialize, Serialize};
 use sonovox_model::{EncoderConfig, Preset};
 use sonovox_ops::Precision;
@@ -7,55 +14,15 @@ use sonovox_train::{Keep, OptimizerConfig, RunConfig, Schedule};
 
 use crate::PretrainError;
 
-/// Which contrastive loss L_cont is (method.md, "Losses").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Contrastive {
-    /// Eq. 2 of the paper, its margin clamped from below; clamped pairs are counted and logged.
-    Paper,
-    /// Symmetric InfoNCE on unit-length embeddings with a learned temperature; hard negatives are extra columns.
-    InfoNce,
-}
+pub use affine::AffineConfig;
+pub use augmentation::{FrameAugmentation, SpeechAugmentation};
+pub use losses::{Contrastive, LossWeights};
+pub use pacing::{PacingConfig, PacingKind, Scale, Start};
+pub use pairs::{Join, Negatives, PairConfig};
+pub use rivals::{GraphConfig, SyncConfig};
 
-/// Weights of the three losses; the paper's are equal. A weight of 0 leaves the loss out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LossWeights {
-    /// L_cls, hard positive against hard negative.
-    pub cls: f64,
-    /// L_cont, across the batch.
-    pub cont: f64,
-    /// L_ord, four shuffled frames.
-    pub ord: f64,
-}
-
-impl Default for LossWeights {
-    fn default() -> Self {
-        Self { cls: 1.0, cont: 1.0, ord: 1.0 }
-    }
-}
-
-/// How pairs are drawn.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PairConfig {
-    /// Length of an interval T in seconds (paper: 60 frames at 30 frames/s).
-    pub interval_secs: f64,
-    /// Length of the speech window in seconds (paper: 0.6; 2.5 is what trained, first-findings.md).
-    pub window_secs: f64,
-    /// Sampling groups to an interval, K in the paper.
-    pub groups: usize,
-    /// Hard negatives come from intervals nearer than this many (paper: |delta| < D, D = 5).
-    pub neighbours: usize,
-    /// Share of voiced time from which on an interval is of high affinity, 0 to 1.
-    pub voiced_share: f64,
-}
-
-impl Default for PairConfig {
-    fn default() -> Self {
-        Self { interval_secs: 2.0, window_secs: 2.5, groups: 2, neighbours: 5, voiced_share: 0.5 }
-    }
-}
+/// A setting, what it must be, what it is, and whether it is that.
+type Check = (&'static str, &'static str, f64, bool);
 
 /// The whole section.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,12 +34,29 @@ pub struct PretrainConfig {
     pub dilated: bool,
     /// Pair sampling.
     pub pairs: PairConfig,
+    /// Which pairs are trained on when.
+    pub pacing: PacingConfig,
     /// Which L_cont.
     pub contrastive: Contrastive,
     /// Temperature that InfoNCE starts from.
     pub temperature: f64,
+    /// Temperature below which InfoNCE does not go: colder, one pair that fits by chance outweighs all others.
+    pub smallest_temperature: f64,
+    /// L_cont compares a speech embedding after the mean speech embedding of its recording within the batch is taken off: what a
+    /// recording's windows have in common is its voice and its room. Needs `pairs.recordings_per_batch`.
+    pub centre_by_recording: bool,
     /// Weights of the losses.
     pub weights: LossWeights,
+    /// Transforms of L_aff.
+    pub affine: AffineConfig,
+    /// Co-attention synchronisation.
+    pub sync: SyncConfig,
+    /// TCGL.
+    pub graph: GraphConfig,
+    /// Changes of speech in training.
+    pub speech_augmentation: SpeechAugmentation,
+    /// Changes of frames in training.
+    pub frame_augmentation: FrameAugmentation,
     /// Voiced intervals to a batch; each gives `pairs.groups` pairs (paper: 32 pairs).
     pub voiced_intervals: usize,
     /// Intervals of any kind to a batch, for frame order; each gives one shuffled tuple.
@@ -91,9 +75,17 @@ impl Default for PretrainConfig {
             encoder: Preset::Small,
             dilated: false,
             pairs: PairConfig::default(),
+            pacing: PacingConfig::default(),
             contrastive: Contrastive::InfoNce,
             temperature: 0.1,
+            smallest_temperature: 0.01,
+            centre_by_recording: false,
             weights: LossWeights::default(),
+            affine: AffineConfig::default(),
+            sync: SyncConfig::default(),
+            graph: GraphConfig::default(),
+            speech_augmentation: SpeechAugmentation::default(),
+            frame_augmentation: FrameAugmentation::default(),
             voiced_intervals: 16,
             order_intervals: 16,
             steps_per_epoch: None,
@@ -124,32 +116,53 @@ impl PretrainConfig {
     /// # Errors
     /// Names the first setting that is wrong, what it must be and what it is.
     pub fn validate(&self) -> Result<(), PretrainError> {
-        let pairs = &self.pairs;
-        let weights = [self.weights.cls, self.weights.cont, self.weights.ord];
         let checks = [
-            ("pairs.interval_secs", "above 0", pairs.interval_secs, pairs.interval_secs > 0.0),
-            ("pairs.window_secs", "above 0", pairs.window_secs, pairs.window_secs > 0.0),
-            ("pairs.groups", "at least 1", pairs.groups as f64, pairs.groups >= 1),
-            (
-                "pairs.neighbours",
-                "at least 2 (|delta| is below it)",
-                pairs.neighbours as f64,
-                pairs.neighbours >= 2,
-            ),
-            ("pairs.voiced_share", "0 to 1", pairs.voiced_share, (0.0..=1.0).contains(&pairs.voiced_share)),
+            self.pairs.checks(self.voiced_intervals),
+            self.pacing.checks(),
+            self.affine.checks(),
+            self.sync.checks(),
+            self.graph.checks(),
+            self.speech_augmentation.checks(),
+            self.frame_augmentation.checks(),
+            self.own_checks(),
+        ];
+        for (setting, expected, found, holds) in checks.concat() {
+            if !holds {
+                return Err(PretrainError::Setting { setting, expected, found });
+            }
+        }
+        Ok(self.run.validate()?)
+    }
+
+    fn own_checks(&self) -> Vec<Check> {
+        let weights = self.weights.all();
+        let coldest = self.smallest_temperature;
+        let windows = self.pairs.speech_windows;
+        let literal = self.contrastive == Contrastive::Paper && self.weights.cont > 0.0;
+        let shared = self.pairs.recordings_per_batch;
+        vec![
             ("temperature", "above 0", self.temperature, self.temperature > 0.0),
+            ("smallest_temperature", "above 0 and at most temperature", coldest, {
+                coldest > 0.0 && coldest <= self.temperature
+            }),
+            (
+                "pairs.speech_windows",
+                "1 for contrastive = \"paper\"",
+                windows as f64,
+                windows == 1 || !literal,
+            ),
+            (
+                "pairs.recordings_per_batch",
+                "above 0 and below voiced_intervals for centre_by_recording",
+                shared as f64,
+                !self.centre_by_recording || (shared > 0 && shared < self.voiced_intervals),
+            ),
             ("voiced_intervals", "at least 2", self.voiced_intervals as f64, self.voiced_intervals >= 2),
             ("order_intervals", "at least 1", self.order_intervals as f64, self.order_intervals >= 1),
             ("eval_pairs", "at least 2", self.eval_pairs as f64, self.eval_pairs >= 2),
             ("weights", "0 or more, and not all 0", weights.iter().sum(), {
                 weights.iter().all(|&w| w >= 0.0 && w.is_finite()) && weights.iter().any(|&w| w > 0.0)
             }),
-        ];
-        for (setting, expected, found, holds) in checks {
-            if !holds {
-                return Err(PretrainError::Setting { setting, expected, found });
-            }
-        }
-        Ok(self.run.validate()?)
+        ]
     }
 }

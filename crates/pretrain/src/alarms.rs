@@ -1,0 +1,182 @@
+//! Signs that a run fools itself, looked for after every epoch: logged, counted, and named in the summary.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor};
+use sonovox_train::TrainError;
+
+/// A loss of at least this share of its chance level has learned nothing that shows.
+const AT_CHANCE: f64 = 0.98;
+/// Fewer directions than this, and embeddings have collapsed.
+const LEAST_RANK: f64 = 2.0;
+/// Below this spread all embeddings point the same way.
+const LEAST_SPREAD: f64 = 0.02;
+/// Above this share of clamped pairs Eq. 2 sends little gradient through its margins.
+const MOST_CLAMPED: f64 = 0.25;
+/// Standard errors above chance from which on a recall of the recording is no accident.
+const STANDARD_ERRORS: f64 = 3.0;
+const STATE: &str = "alarms";
+
+/// Every alarm, and what it means.
+const ALARMS: [(&str, &str); 14] = [
+    ("collapse_video", "frames all get nearly the same embedding"),
+    ("collapse_speech", "speech all gets nearly the same embedding"),
+    ("chance_cls", "L_cls stays at its chance level in training"),
+    ("chance_cont", "L_cont stays at its chance level in training"),
+    ("chance_ord", "L_ord stays at its chance level in training"),
+    ("chance_affine", "L_aff stays at its chance level in training"),
+    ("chance_sync", "L_sync stays at its chance level in training"),
+    ("chance_graph_intra", "the contrast within snippets stays at its chance level in training"),
+    ("chance_graph_inter", "the contrast between snippets stays at its chance level in training"),
+    ("chance_snippets", "snippet order stays at its chance level in training"),
+    ("clamped_pairs", "more than a quarter of the pairs of Eq. 2 are clamped"),
+    ("temperature_at_bound", "the temperature lies at its smallest value"),
+    ("shortcut_silent", "silence finds its recording: room and machine are learned"),
+    ("shortcut_unrelated", "unrelated speech finds its recording: the voice is learned"),
+];
+
+/// Which alarms were raised, in how many epochs.
+pub struct Alarms {
+    /// Loss levels of networks that know nothing, by name of the loss, for training batches.
+    chance: Vec<(&'static str, f64)>,
+    smallest_temperature: f64,
+    epochs: [u64; ALARMS.len()],
+    last: [bool; ALARMS.len()],
+    looked: u64,
+}
+
+impl Alarms {
+    /// Nothing raised yet; `chance` holds `chance_X` for `loss_X`.
+    pub fn new(chance: Vec<(&'static str, f64)>, smallest_temperature: f64) -> Self {
+        let (epochs, last) = ([0; ALARMS.len()], [false; ALARMS.len()]);
+        Self { chance, smallest_temperature, epochs, last, looked: 0 }
+    }
+
+    /// Looks at an epoch's means of training and at its held-out values; gives what is raised, with the value that raised it.
+    pub fn look(&mut self, train: &[(String, f64)], held_out: &[(String, f64)]) -> Vec<(String, f64)> {
+        self.looked += 1;
+        let mut raised = Vec::new();
+        for (at, (name, _)) in ALARMS.iter().enumerate() {
+            let value = self.value(name, train, held_out);
+            self.last[at] = value.is_some();
+            self.epochs[at] += u64::from(value.is_some());
+            raised.extend(value.map(|value| ((*name).to_owned(), value)));
+        }
+        raised
+    }
+
+    /// The value that raises the alarm, if it is raised.
+    fn value(&self, name: &str, train: &[(String, f64)], held_out: &[(String, f64)]) -> Option<f64> {
+        let of = |values: &[(String, f64)], name: &str| {
+            values.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
+        };
+        let (kind, what) = name.split_once('_')?;
+        match (kind, what) {
+            ("collapse", stream) => {
+                let rank = of(held_out, &format!("effective_rank_{stream}"))?;
+                let spread = of(held_out, &format!("spread_{stream}"))?;
+                (rank < LEAST_RANK || spread < LEAST_SPREAD).then_some(rank)
+            }
+            ("chance", loss) => {
+                let level = self.chance.iter().find(|(known, _)| *known == name)?.1;
+                of(train, &format!("loss_{loss}")).filter(|mean| *mean >= AT_CHANCE * level)
+            }
+            ("clamped", _) => of(train, "clamped_share").filter(|share| *share > MOST_CLAMPED),
+            ("temperature", _) => of(train, "temperature").filter(|t| *t <= 1.01 * self.smallest_temperature),
+            (_, windows) => {
+                let recall = of(held_out, &format!("train_recording_recall_{windows}"))?;
+                let chance = of(held_out, &format!("chance_train_recording_recall_{windows}"))?;
+                // as many queries as recordings
+                let error = (chance * (1.0 - chance) * chance).sqrt();
+                (recall > chance + STANDARD_ERRORS * error).then_some(recall)
+            }
+        }
+    }
+
+    /// A line to every alarm that was ever raised.
+    pub fn summary(&self) -> Vec<String> {
+        let line = |at: usize| {
+            let ((name, meaning), epochs) = (ALARMS[at], self.epochs[at]);
+            let last = if self.last[at] { ", in the last one too" } else { "" };
+            (epochs > 0).then(|| format!("{name}: {meaning} ({epochs} of {} epochs{last})", self.looked))
+        };
+        (0..ALARMS.len()).filter_map(line).collect()
+    }
+
+    /// What a checkpoint keeps.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn state(&self) -> Result<BTreeMap<String, Tensor>, TrainError> {
+        let mut values = vec![self.looked as f64];
+        values.extend(self.epochs.iter().map(|&epochs| epochs as f64));
+        values.extend(self.last.iter().map(|&last| f64::from(u8::from(last))));
+        Ok(BTreeMap::from([(STATE.to_owned(), Tensor::new(values, &Device::Cpu)?)]))
+    }
+
+    /// Takes back what [`Alarms::state`] gave.
+    ///
+    /// # Errors
+    /// When it is not that.
+    pub fn load_state(&mut self, state: &BTreeMap<String, Tensor>) -> Result<(), TrainError> {
+        let found = state.get(STATE).map(Tensor::to_vec1::<f64>).transpose()?.unwrap_or_default();
+        if found.len() != 1 + 2 * ALARMS.len() {
+            let cause =
+                format!("the checkpoint: expected {} alarms, found {}", ALARMS.len(), found.len() / 2);
+            return Err(TrainError::Task(cause.into()));
+        }
+        self.looked = found[0] as u64;
+        let (epochs, last) = found[1..].split_at(ALARMS.len());
+        self.epochs.iter_mut().zip(epochs).for_each(|(to, &from)| *to = from as u64);
+        self.last.iter_mut().zip(last).for_each(|(to, &from)| *to = from == 1.0);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(of: &[(&str, f64)]) -> Vec<(String, f64)> {
+        of.iter().map(|&(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    #[test]
+    fn each_sign_raises_its_alarm_and_a_good_epoch_raises_none() {
+        let good_train = values(&[("loss_cls", 0.3), ("loss_cont", 1.0), ("temperature", 0.05)]);
+        let good = values(&[
+            ("effective_rank_video", 9.0),
+            ("spread_video", 0.5),
+            ("train_recording_recall_silent", 0.05),
+            ("chance_train_recording_recall_silent", 1.0 / 32.0),
+        ]);
+        let mut alarms = Alarms::new(vec![("chance_cls", 2f64.ln()), ("chance_cont", 2.0)], 0.01);
+        assert!(alarms.look(&good_train, &good).is_empty() && alarms.summary().is_empty());
+        let bad_train =
+            [("loss_cls", 0.69), ("loss_cont", 2.1), ("clamped_share", 0.5), ("temperature", 0.01)];
+        let bad = [
+            ("effective_rank_video", 1.2),
+            ("spread_video", 0.5),
+            ("effective_rank_speech", 5.0),
+            ("spread_speech", 0.001),
+            ("train_recording_recall_unrelated", 0.5),
+            ("chance_train_recording_recall_unrelated", 0.05),
+        ];
+        let raised = alarms.look(&values(&bad_train), &values(&bad));
+        let names: Vec<&str> = raised.iter().map(|(name, _)| name.as_str()).collect();
+        let expected = ["collapse_video", "collapse_speech", "chance_cls", "chance_cont", "clamped_pairs"];
+        assert_eq!(names, [&expected[..], &["temperature_at_bound", "shortcut_unrelated"]].concat());
+        alarms.look(&good_train, &good);
+        assert!(alarms.summary()[0].contains("1 of 3 epochs") && !alarms.summary()[0].contains("last"));
+    }
+
+    #[test]
+    fn a_checkpoint_keeps_them() {
+        let mut one = Alarms::new(Vec::new(), 0.01);
+        one.look(&values(&[("temperature", 0.01)]), &[]);
+        let mut other = Alarms::new(Vec::new(), 0.01);
+        other.load_state(&one.state().expect("state")).expect("fits");
+        assert_eq!(one.summary(), other.summary());
+        assert!(other.load_state(&BTreeMap::new()).is_err());
+    }
+}

@@ -1,0 +1,193 @@
+//! Draws batches from a library of clips.
+
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+use rand::RngCore;
+use sonovox_model::input;
+use sonovox_train::{BatchSource, TrainError};
+
+use super::{Batch, Clips, Copies, Pairs, Tuples};
+use crate::augment::{change_frames, change_speech, draw_speeds};
+use crate::library::{Library, Window};
+use crate::sampler::{ClipTuple, FrameCopy, OrderTuple, Pair, Sampler, Stream};
+use crate::warp::PARAMETERS;
+use crate::{AffineConfig, FrameAugmentation, PretrainConfig, SpeechAugmentation, order};
+
+/// Numbers of draws of frames within a step.
+const OF_PAIRS: u64 = 0;
+const OF_TUPLES: u64 = 1;
+const OF_CLIPS: u64 = 2;
+
+/// What a batch is made of; a part of size 0 is left out.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Intervals that pairs are drawn from.
+    pub intervals: usize,
+    /// Pairs to each of them.
+    pub groups: usize,
+    /// Where a pair's speech windows lie about its time of speech, in seconds.
+    pub offsets: Vec<f64>,
+    /// Tuples of four frames.
+    pub tuples: usize,
+    /// Transformed frames, `frames` of them.
+    pub affine: AffineConfig,
+    /// Clips of three snippets.
+    pub clips: usize,
+    /// Changes of speech.
+    pub speech: SpeechAugmentation,
+    /// Changes of frames; transformed frames and their copies stay as they are.
+    pub frames: FrameAugmentation,
+}
+
+impl Plan {
+    /// What the weighted losses need.
+    pub fn new(config: &PretrainConfig) -> Self {
+        let weights = &config.weights;
+        let needed = |weight: f64, count: usize| if weight > 0.0 { count } else { 0 };
+        let frames = needed(weights.affine, config.affine.frames);
+        Self {
+            intervals: if weights.needs_pairs() { config.voiced_intervals } else { 0 },
+            groups: config.pairs.groups,
+            offsets: config.pairs.window_offsets(),
+            tuples: needed(weights.ord, config.order_intervals),
+            affine: AffineConfig { frames, ..config.affine },
+            clips: if weights.needs_clips() { config.graph.clips } else { 0 },
+            speech: config.speech_augmentation,
+            frames: config.frame_augmentation,
+        }
+    }
+
+    /// The same without changes of speech and frames.
+    pub fn unchanged(self) -> Self {
+        Self { speech: SpeechAugmentation::default(), frames: FrameAugmentation::default(), ..self }
+    }
+}
+
+/// Draws batches.
+pub struct Source {
+    library: Arc<Library>,
+    sampler: Sampler,
+    plan: Plan,
+    device: Device,
+}
+
+impl Source {
+    /// Batches by `plan`.
+    pub fn new(library: Arc<Library>, sampler: Sampler, plan: Plan, device: Device) -> Self {
+        Self { library, sampler, plan, device }
+    }
+
+    fn pairs(&self, step: u64, drawn: &[Pair]) -> Result<Option<Pairs>, TrainError> {
+        if drawn.is_empty() {
+            return Ok(None);
+        }
+        let frames: Vec<_> = drawn.iter().map(|pair| (pair.recording, pair.frame)).collect();
+        let positive: Vec<_> = drawn.iter().map(|pair| (pair.recording, pair.speech_secs)).collect();
+        let negative: Vec<_> =
+            drawn.iter().map(|pair| (pair.negative_recording, pair.negative_secs)).collect();
+        // one draw for both, so that what is done to positives is done to negatives
+        let speech = self.speech(step, &[positive, negative].concat())?;
+        let half = speech.dim(0)? / 2;
+        let pairs = Pairs {
+            frames: self.frames(step, OF_PAIRS, &frames, 1)?,
+            positive: speech.narrow(0, 0, half)?,
+            negative: speech.narrow(0, half, half)?,
+            recordings: drawn.iter().map(|pair| pair.recording).collect(),
+            intervals: drawn.iter().map(|pair| pair.interval).collect(),
+        };
+        Ok(Some(pairs))
+    }
+
+    fn tuples(&self, step: u64, drawn: &[OrderTuple]) -> Result<Option<Tuples>, TrainError> {
+        if drawn.is_empty() {
+            return Ok(None);
+        }
+        let of = |tuple: &OrderTuple| tuple.frames.map(|frame| (tuple.recording, frame));
+        let frames: Vec<_> = drawn.iter().flat_map(of).collect();
+        let classes: Vec<u32> = drawn.iter().map(|tuple| tuple.class).collect();
+        debug_assert_eq!(frames.len(), order::FRAMES * classes.len());
+        let classes = Tensor::new(classes, &self.device)?;
+        Ok(Some(Tuples { frames: self.frames(step, OF_TUPLES, &frames, order::FRAMES)?, classes }))
+    }
+
+    fn clips(&self, step: u64, drawn: &[ClipTuple]) -> Result<Option<Clips>, TrainError> {
+        if drawn.is_empty() {
+            return Ok(None);
+        }
+        let of = |clip: &ClipTuple| clip.frames.map(|frame| (clip.recording, frame));
+        let which: Vec<_> = drawn.iter().flat_map(of).collect();
+        let classes: Vec<u32> = drawn.iter().map(|clip| clip.class).collect();
+        let frames = self.frames(step, OF_CLIPS, &which, which.len() / drawn.len())?;
+        let seed = self.sampler.rng(Stream::Views, step).next_u64();
+        Ok(Some(Clips { frames, classes: Tensor::new(classes, &self.device)?, seed }))
+    }
+
+    fn copies(&self, drawn: &[FrameCopy]) -> Result<Option<Copies>, TrainError> {
+        if drawn.is_empty() {
+            return Ok(None);
+        }
+        let which: Vec<_> = drawn.iter().map(|copy| (copy.recording, copy.frame)).collect();
+        let mut grey = self.library.frames(&which).map_err(TrainError::task)?;
+        let (height, width) = (self.library.height(), self.library.width());
+        let each = grey.chunks_exact(height * width).zip(drawn);
+        let copies: Vec<f32> = each.flat_map(|(frame, copy)| copy.warp.apply(frame, height, width)).collect();
+        grey.extend(copies);
+        let parameters: Vec<f32> = drawn.iter().flat_map(|copy| copy.parameters).collect();
+        let parameters = Tensor::from_vec(parameters, (drawn.len(), PARAMETERS), &self.device)?;
+        Ok(Some(Copies { frames: input::frames(grey, height, width, &self.device)?, parameters }))
+    }
+
+    /// Frames as input; every `group` of them in a row are changed alike.
+    fn frames(
+        &self,
+        step: u64,
+        part: u64,
+        which: &[(usize, usize)],
+        group: usize,
+    ) -> Result<Tensor, TrainError> {
+        let mut grey = self.library.frames(which).map_err(TrainError::task)?;
+        let (height, width) = (self.library.height(), self.library.width());
+        if self.plan.frames.is_on() {
+            let mut rng = self.sampler.rng(Stream::ChangedFrames, step << 2 | part);
+            change_frames(&mut grey, (height, width), group, &self.plan.frames, &mut rng);
+        }
+        Ok(input::frames(grey, height, width, &self.device)?)
+    }
+
+    /// All windows of every (recording, seconds).
+    fn speech(&self, step: u64, which: &[(usize, f64)]) -> Result<Tensor, TrainError> {
+        let of = |&(recording, secs): &(usize, f64)| {
+            let window = move |offset: &f64| Window { recording, secs: secs + offset, speed: 1.0 };
+            self.plan.offsets.iter().map(window)
+        };
+        let mut windows: Vec<_> = which.iter().flat_map(of).collect();
+        let ranges = &self.plan.speech;
+        let mut rng = self.sampler.rng(Stream::ChangedSpeech, step);
+        if ranges.speed > 0.0 {
+            let speeds = draw_speeds(windows.len(), ranges, &mut rng);
+            windows.iter_mut().zip(speeds).for_each(|(window, speed)| window.speed = speed);
+        }
+        let (time, bands) = (self.library.time(), self.library.bands());
+        let mut rows = self.library.speech(&windows).map_err(TrainError::task)?;
+        if ranges.is_on() {
+            change_speech(&mut rows, (time, bands), ranges, &mut rng);
+        }
+        Ok(input::speech(rows, time, bands, &self.device)?)
+    }
+}
+
+impl BatchSource for Source {
+    type Batch = Batch;
+
+    fn draw(&self, step: u64) -> Result<Batch, TrainError> {
+        let (plan, sampler) = (&self.plan, &self.sampler);
+        Ok(Batch {
+            step,
+            pairs: self.pairs(step, &sampler.pairs(step, plan.intervals, plan.groups))?,
+            tuples: self.tuples(step, &sampler.tuples(step, plan.tuples))?,
+            copies: self.copies(&sampler.copies(step, &plan.affine))?,
+            clips: self.clips(step, &sampler.clips(step, plan.clips))?,
+        })
+    }
+}

@@ -1,0 +1,79 @@
+//! Which losses are minimised, and with what weights.
+
+use serde::{Deserialize, Serialize};
+
+/// Which contrastive loss L_cont is (method.md, "Losses").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Contrastive {
+    /// Eq. 2 of the paper, its margin clamped from below; clamped pairs are counted and logged.
+    Paper,
+    /// Symmetric InfoNCE on unit-length embeddings with a learned temperature; hard negatives are extra columns.
+    InfoNce,
+}
+
+/// Weights of the losses; the paper's three are equal. A weight of 0 leaves the loss out: its head is not made and nothing
+/// is drawn for it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LossWeights {
+    /// L_cls, hard positive against hard negative (alpha).
+    pub cls: f64,
+    /// L_cont, across the batch (beta).
+    pub cont: f64,
+    /// L_ord, four shuffled frames (gamma).
+    pub ord: f64,
+    /// L_aff, parameters of a random affine transform (the authors' earlier method).
+    pub affine: f64,
+    /// L_sync, co-attention synchronisation (Cheng et al. 2020).
+    pub sync: f64,
+    /// Contrast of the nodes within snippets (TCGL, Liu et al. 2022).
+    pub graph_intra: f64,
+    /// Contrast of the nodes between snippets (TCGL).
+    pub graph_inter: f64,
+    /// Order of the snippets (TCGL).
+    pub snippets: f64,
+}
+
+impl Default for LossWeights {
+    fn default() -> Self {
+        Self {
+            cls: 1.0,
+            cont: 1.0,
+            ord: 1.0,
+            affine: 0.0,
+            sync: 0.0,
+            graph_intra: 0.0,
+            graph_inter: 0.0,
+            snippets: 0.0,
+        }
+    }
+}
+
+impl LossWeights {
+    /// All of them.
+    pub fn all(&self) -> [f64; 8] {
+        let Self { cls, cont, ord, affine, sync, graph_intra, graph_inter, snippets } = *self;
+        [cls, cont, ord, affine, sync, graph_intra, graph_inter, snippets]
+    }
+
+    /// None: the start of a recipe that names its losses one by one.
+    pub fn none() -> Self {
+        Self { cls: 0.0, cont: 0.0, ord: 0.0, ..Self::default() }
+    }
+
+    /// Whether a loss is weighted that compares embeddings of frames and speech.
+    pub fn embeds_pairs(&self) -> bool {
+        self.cls > 0.0 || self.cont > 0.0
+    }
+
+    /// Whether a loss is weighted that sees speech.
+    pub fn needs_pairs(&self) -> bool {
+        self.embeds_pairs() || self.sync > 0.0
+    }
+
+    /// Whether a loss is weighted that sees clips of three snippets.
+    pub fn needs_clips(&self) -> bool {
+        self.graph_intra > 0.0 || self.graph_inter > 0.0 || self.snippets > 0.0
+    }
+}

@@ -1,0 +1,151 @@
+//! L_cont: contrast across the batch.
+//!
+//! `paper` (Jiao et al., MICCAI 2020, Eq. 2, sim(a, b) = a.b):
+//! `L = -1/P sum_i ln [ (exp sim(v_i, s_i) - exp sim(v_i, s'_i)) / sum_{k != v_i} exp sim(v_i, k) ]`, evaluated as
+//! `sim(v_i, s_i) + ln(1 - exp(-m_i))` with the margin `m_i = sim(v_i, s_i) - sim(v_i, s'_i)` clamped from below, since the
+//! logarithm is undefined where the hard negative scores at least as high; clamped pairs are counted. What k runs over is
+//! not stated: all other embeddings of the batch (ours).
+//!
+//! `info-nce` (ours; van den Oord et al. 2018, symmetric as in Radford et al. 2021): with cosines c and a learned
+//! temperature t, `L = 1/2P sum_i [ -ln softmax_j(c(v_i, s_j)/t, c(v_i, s'_i)/t)_i - ln softmax_k(c(v_k, s_i)/t)_i ]`; the
+//! hard negative is an extra column of its own frame's row.
+//!
+//! Unweighted and with one window both come from `ops`, fused. With self-paced weights w the mean over i is
+//! `sum w_i L_i / sum w_i`; a pair of low weight still serves the others as a negative. Weights carry no gradient.
+//!
+//! # Shapes
+//! frames `[P, D]`, speech `[P, W, D]`. Chance level of InfoNCE: (ln(P + 1) + ln P) / 2 with a hard negative, ln P without.
+
+use candle_core::{Result, Tensor};
+use sonovox_ops::{info_nce, paper_contrastive};
+
+use super::weighted::{log_sum_exp, weighted_mean};
+use super::windows::Windows;
+use crate::Contrastive;
+
+/// Smallest margin of Eq. 2: below it, log(1 - exp(-margin)) is worse than -9 and its gradient above 10^4.
+pub const MIN_MARGIN: f64 = 1e-4;
+
+/// What a batch is contrasted by.
+pub struct Pairs<'a> {
+    /// `[P, D]`.
+    pub video: &'a Tensor,
+    /// `[P, W, D]`.
+    pub positive: &'a Tensor,
+    /// `[P, W, D]`; `None` where negatives are other pairs of the batch anyway.
+    pub hard: Option<&'a Tensor>,
+}
+
+/// The loss and, for Eq. 2, the number of clamped pairs.
+///
+/// # Errors
+/// When shapes do not fit, when Eq. 2 has no hard negative, or InfoNCE no temperature.
+pub fn loss(
+    kind: Contrastive,
+    pairs: &Pairs<'_>,
+    windows: Windows,
+    log_inv_temperature: Option<&Tensor>,
+    weights: Option<&[f64]>,
+) -> Result<(Tensor, Option<usize>)> {
+    match kind {
+        Contrastive::Paper => {
+            let Some(hard) = pairs.hard else { candle_core::bail!("Eq. 2 needs a negative to every pair") };
+            let (loss, clamped) =
+                paper(pairs.video, &pairs.positive.squeeze(1)?, &hard.squeeze(1)?, weights)?;
+            Ok((loss, Some(clamped)))
+        }
+        Contrastive::InfoNce => {
+            let Some(log_inv) = log_inv_temperature else {
+                candle_core::bail!("InfoNCE needs a temperature")
+            };
+            let fused = pairs.positive.dim(1)? == 1 && weights.is_none();
+            Ok((if fused { plain(pairs, log_inv)? } else { joined(pairs, windows, log_inv, weights)? }, None))
+        }
+    }
+}
+
+fn plain(pairs: &Pairs<'_>, log_inv: &Tensor) -> Result<Tensor> {
+    info_nce(pairs.video, &pairs.positive.squeeze(1)?, pairs.hard, log_inv)
+}
+
+/// InfoNCE over joined windows, with or without weights.
+fn joined(pairs: &Pairs<'_>, windows: Windows, log_inv: &Tensor, weights: Option<&[f64]>) -> Result<Tensor> {
+    let count = pairs.video.dim(0)?;
+    let scale = log_inv.exp()?;
+    let logits = windows.similarity(pairs.video, pairs.positive)?.broadcast_mul(&scale)?;
+    let own = windows.own(pairs.video, pairs.positive)?.broadcast_mul(&scale)?;
+    let row = match pairs.hard {
+        Some(hard) => {
+            let hard = windows.own(pairs.video, hard)?.broadcast_mul(&scale)?;
+            Tensor::cat(&[&logits, &hard.unsqueeze(1)?], 1)?
+        }
+        None => logits.clone(),
+    };
+    let rows = (log_sum_exp(&row)? - &own)?;
+    let columns = (log_sum_exp(&logits.t()?.contiguous()?)? - own)?;
+    let each = ((rows + columns)? * 0.5)?;
+    match weights {
+        Some(weights) => weighted_mean(&each, weights),
+        None => each.sum_all()? / count as f64,
+    }
+}
+
+/// Eq. 2, fused where there are no weights.
+fn paper(v: &Tensor, s: &Tensor, hard: &Tensor, weights: Option<&[f64]>) -> Result<(Tensor, usize)> {
+    let Some(weights) = weights else { return paper_contrastive(v, s, hard, MIN_MARGIN) };
+    let count = v.dim(0)?;
+    let own = (v * s)?.sum(1)?;
+    let margin = (&own - (v * hard)?.sum(1)?)?;
+    let free = margin.detach().ge(MIN_MARGIN)?;
+    let clamped = count - free.to_dtype(candle_core::DType::F64)?.sum_all()?.to_scalar::<f64>()? as usize;
+    let margin = margin.maximum(MIN_MARGIN)?;
+    let gap = ((margin.neg()?.exp()?.neg()? + 1.0)?).log()?;
+    // the frame itself takes no part in the denominator
+    let itself = (Tensor::eye(count, v.dtype(), v.device())? * -1e30)?;
+    let others = [(v.matmul(&v.t()?)? + itself)?, v.matmul(&s.t()?)?, v.matmul(&hard.t()?)?];
+    let norm = log_sum_exp(&Tensor::cat(&others, 1)?)?;
+    Ok((weighted_mean(&((norm - own)? - gap)?, weights)?, clamped))
+}
+
+/// Takes the mean speech embedding of a recording within the batch off each of its embeddings: frames of one recording are
+/// then told apart by what its windows do not have in common. A recording that gives fewer than two intervals stays as it
+/// is, since nothing would be left of it. The gradient flows through the mean.
+///
+/// `speech` `[P, W, D]` (positives) and, where given, hard negatives of the same shape count alike; `recordings` and
+/// `intervals` are those of the pairs.
+///
+/// # Errors
+/// When a tensor operation fails.
+pub fn centre_by_recording(
+    positive: &Tensor,
+    hard: Option<&Tensor>,
+    recordings: &[usize],
+    intervals: &[usize],
+) -> Result<(Tensor, Option<Tensor>)> {
+    let count = recordings.len();
+    let of = |at: usize| {
+        let mut own: Vec<usize> = (0..count).filter(|&i| recordings[i] == recordings[at]).collect();
+        own.sort_by_key(|&i| intervals[i]);
+        own.dedup_by_key(|i| intervals[*i]);
+        own.len()
+    };
+    let shared: Vec<bool> = (0..count).map(|at| of(at) >= 2).collect();
+    // row i of the matrix averages over the rows of its recording
+    let mut average = vec![0.0; count * count];
+    for i in (0..count).filter(|&i| shared[i]) {
+        let own: Vec<usize> = (0..count).filter(|&j| recordings[j] == recordings[i]).collect();
+        own.iter().for_each(|&j| average[i * count + j] = 1.0 / own.len() as f64);
+    }
+    let average = Tensor::from_vec(average, (count, count), positive.device())?.to_dtype(positive.dtype())?;
+    let mean_of = |speech: &Tensor| average.matmul(&speech.mean(1)?);
+    let mean = match hard {
+        Some(hard) => ((mean_of(positive)? + mean_of(hard)?)? * 0.5)?,
+        None => mean_of(positive)?,
+    }
+    .unsqueeze(1)?;
+    let centred = |speech: &Tensor| speech.broadcast_sub(&mean);
+    Ok((centred(positive)?, hard.map(centred).transpose()?))
+}
+
+#[cfg(test)]
+mod tests;

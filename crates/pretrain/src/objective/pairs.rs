@@ -1,0 +1,154 @@
+//! The losses that compare frames with speech, on embeddings or on maps.
+
+use candle_core::{DType, Result, Tensor};
+
+use super::{
+    Embeddings, Moment, Objective, Sum, accuracy, classification, contrastive, scalar, synchronisation,
+};
+use crate::batch::Pairs;
+use crate::networks::{Networks, Seen};
+use crate::{Contrastive, Negatives};
+
+/// Embeddings of pairs: frames `[P, D]`, speech `[P, W, D]`.
+pub(super) struct Embedded {
+    pub(super) video: Tensor,
+    pub(super) positive: Tensor,
+    pub(super) negative: Tensor,
+}
+
+impl Objective {
+    /// Adds the losses of pairs; gives what is compared, where a loss embeds pairs.
+    pub(super) fn of_pairs(
+        &self,
+        networks: &Networks,
+        pairs: &Pairs,
+        video: &Seen,
+        moment: Moment<'_>,
+        sum: &mut Sum,
+    ) -> Result<Option<Embeddings>> {
+        // one pass, so that BatchNorm sees positives and negatives alike and cannot tell them apart
+        let heard = networks.hear(&Tensor::cat(&[&pairs.positive, &pairs.negative], 0)?, moment.mode)?;
+        if self.weights.sync > 0.0 {
+            self.synchronise(networks, pairs, video, &heard, moment, sum)?;
+        }
+        if !self.weights.embeds_pairs() {
+            return Ok(None);
+        }
+        let z = embed(networks, video, &heard)?;
+        if let Some(logits) = self.classify(networks, &z)? {
+            let (loss, labels) = classification::loss(&logits, moment.weights)?;
+            sum.add("loss_cls", self.weights.cls, &loss)?;
+            sum.parts.push(("accuracy_cls", accuracy(&logits, &labels)?));
+        }
+        let compared = if self.centre_by_recording { self.centred(pairs, z)? } else { z };
+        if self.weights.cont > 0.0 {
+            let (loss, clamped) = self.contrast(&compared, networks.log_inv_temperature(), moment.weights)?;
+            sum.add("loss_cont", self.weights.cont, &loss)?;
+            if let Some(clamped) = clamped {
+                sum.parts.push(("clamped_share", clamped as f64 / compared.video.dim(0)? as f64));
+            }
+        }
+        if let Some(log_inv) = networks.log_inv_temperature() {
+            sum.parts.push(("temperature", (-scalar(log_inv)?).exp()));
+        }
+        let (video, speech) = (compared.video.detach(), compared.positive.detach());
+        let cosines = self.windows.own(&video, &speech)?.to_dtype(DType::F64)?.to_vec1()?;
+        Ok(Some(Embeddings { video, speech, cosines }))
+    }
+
+    /// L_sync: easy negatives up to `sync.easy_share` of the run, the pairs' own ones after it.
+    fn synchronise(
+        &self,
+        networks: &Networks,
+        pairs: &Pairs,
+        video: &Seen,
+        heard: &Seen,
+        moment: Moment<'_>,
+        sum: &mut Sum,
+    ) -> Result<()> {
+        let half = heard.map.dim(0)? / 2;
+        let windows = half / pairs.recordings.len();
+        let positive = heard.map.narrow(0, 0, half)?;
+        let easy = (moment.progress < self.easy_share)
+            .then(|| synchronisation::easy_partners(&pairs.recordings))
+            .flatten();
+        let negative = match easy {
+            Some(partners) => {
+                let windows = windows as u32;
+                let rows = partners.iter().flat_map(|&of| of * windows..(of + 1) * windows);
+                positive.index_select(&Tensor::new(rows.collect::<Vec<u32>>(), positive.device())?, 0)?
+            }
+            None => heard.map.narrow(0, half, half)?,
+        };
+        let logits = |speech: &Tensor| networks.in_step(&video.map, speech);
+        if let (Some(positive), Some(negative)) = (logits(&positive)?, logits(&negative)?) {
+            let loss = synchronisation::loss(&positive, &negative, moment.weights)?;
+            sum.add("loss_sync", self.weights.sync, &loss)?;
+            sum.parts.push(("auc_sync", synchronisation::auc(&positive, &negative)?));
+        }
+        Ok(())
+    }
+
+    /// Speech without what a recording's windows share.
+    fn centred(&self, pairs: &Pairs, z: Embedded) -> Result<Embedded> {
+        let (recordings, intervals) = (&pairs.recordings, &pairs.intervals);
+        // an easy negative is another recording's, and among the positives already
+        let hard = (self.negatives == Negatives::Hard).then_some(&z.negative);
+        let (positive, hard) = contrastive::centre_by_recording(&z.positive, hard, recordings, intervals)?;
+        Ok(Embedded { video: z.video, positive, negative: hard.unwrap_or(z.negative) })
+    }
+
+    /// Logits of L_cls `[2 P, 2]`, where it has a weight.
+    fn classify(&self, networks: &Networks, z: &Embedded) -> Result<Option<Tensor>> {
+        if self.weights.cls == 0.0 {
+            return Ok(None);
+        }
+        let positive = self.windows.embedding(&z.video, &z.positive)?;
+        let negative = self.windows.embedding(&z.video, &z.negative)?;
+        let (video, speech) = classification::rows(&z.video, &positive, &negative)?;
+        networks.correlated(&video, &speech)
+    }
+
+    /// L_cont and, for Eq. 2, the number of clamped pairs.
+    pub(super) fn contrast(
+        &self,
+        z: &Embedded,
+        log_inv: Option<&Tensor>,
+        weights: Option<&[f64]>,
+    ) -> Result<(Tensor, Option<usize>)> {
+        // an easy negative is a column of InfoNCE already: it is another pair's speech
+        let extra = self.negatives == Negatives::Hard || self.contrastive == Contrastive::Paper;
+        let hard = extra.then_some(&z.negative);
+        let pairs = contrastive::Pairs { video: &z.video, positive: &z.positive, hard };
+        contrastive::loss(self.contrastive, &pairs, self.windows, log_inv, weights)
+    }
+
+    /// How alike every frame `[N, D]` and every interval's speech `[N, W, D]` are, `[N, N]`, by what is trained: the joined
+    /// cosine, or, where L_cls alone compares them, the logit of belonging together.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn similarity(&self, networks: &Networks, video: &Tensor, speech: &Tensor) -> Result<Tensor> {
+        if self.weights.cont > 0.0 || self.weights.cls == 0.0 {
+            return self.windows.similarity(video, speech);
+        }
+        let count = video.dim(0)?;
+        let rows = (0..count).map(|row| {
+            let frame = video.narrow(0, row, 1)?.broadcast_as(video.shape())?.contiguous()?;
+            let joined = self.windows.embedding(&frame, speech)?;
+            let Some(logits) = networks.correlated(&frame, &joined)? else {
+                candle_core::bail!("L_cls has a weight and no head");
+            };
+            logits.narrow(1, 1, 1)?.squeeze(1)? - logits.narrow(1, 0, 1)?.squeeze(1)?
+        });
+        Tensor::stack(&rows.collect::<Result<Vec<_>>>()?, 0)
+    }
+}
+
+fn embed(networks: &Networks, video: &Seen, heard: &Seen) -> Result<Embedded> {
+    let video = networks.project_video(&video.pooled)?;
+    let (rows, count) = (heard.pooled.dim(0)?, video.dim(0)?);
+    let speech = networks.project_speech(&heard.pooled)?;
+    let speech = speech.reshape((2, count, rows / count / 2, speech.dim(1)?))?;
+    Ok(Embedded { video, positive: speech.get(0)?, negative: speech.get(1)? })
+}

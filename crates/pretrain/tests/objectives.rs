@@ -1,0 +1,360 @@
+//! Each loss alone: it overfits eight clips, it can be left out, and scrambled speech teaches it nothing.
+
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use candle_core::{DType, Device};
+use sonovox_artifact::OnExisting;
+use sonovox_artifact::clips::ClipsArtifact;
+use sonovox_model::Preset;
+use sonovox_ops::optim::{AdamW, AdamWConfig, Optimizer};
+use sonovox_ops::{ParamStore, backward};
+use sonovox_pretrain::{
+    Contrastive, Join, Library, LossWeights, Moment, Negatives, Networks, Objective, PacingKind, Plan, Pool,
+    PretrainConfig, Request, Sampler, Source, Summary, run,
+};
+use sonovox_study::SplitConfig;
+use sonovox_train::{BatchSource, Keep, OptimizerConfig, Silent};
+use support::{Speech, write_clips};
+
+/// A tiny network on batches of eight pairs, with the losses of `weights`.
+fn config(weights: LossWeights) -> PretrainConfig {
+    let mut config =
+        PretrainConfig { encoder: Preset::Tiny, weights, eval_pairs: 64, ..PretrainConfig::default() };
+    config.pairs.window_secs = 1.0;
+    config.pairs.groups = 1;
+    config.voiced_intervals = 8;
+    config.order_intervals = 8;
+    config.affine.frames = 8;
+    config.graph.clips = 4;
+    config.run.epochs = 1;
+    config.run.keep = Keep::Last;
+    config.run.optimizer = OptimizerConfig::AdamW { learning_rate: 5e-3, weight_decay: 0.01 };
+    config
+}
+
+struct Trained {
+    store: ParamStore,
+    networks: Networks,
+    objective: Objective,
+    source: Source,
+}
+
+fn made(clips: &Path, config: &PretrainConfig) -> Trained {
+    config.validate().expect("settings");
+    let clips = ClipsArtifact::open(clips).expect("clips");
+    let members: Vec<usize> = (0..clips.details.recordings.len()).collect();
+    let (library, fragments, _) = Library::open(&clips, &members, &config.pairs).expect("library");
+    let sampler = Sampler::new(fragments, &config.pairs, Pool::Voiced, 3);
+    let source = Source::new(Arc::new(library), sampler, Plan::new(config), Device::Cpu);
+    let store = ParamStore::new(5, DType::F32, &Device::Cpu);
+    let networks = Networks::new(config, &store).expect("networks");
+    Trained { store, networks, objective: Objective::new(config), source }
+}
+
+/// Trains on the same two batches again and again; the last value of `loss` on them, and its chance level.
+fn overfit(clips: &Path, config: &PretrainConfig, loss: &str, steps: u64) -> (f64, f64) {
+    let Trained { store, networks, objective, source } = made(clips, config);
+    let mut optimizer = AdamW::new(store.params(), AdamWConfig::default()).expect("optimiser");
+    let mut last = [0.0; 2];
+    for step in 0..steps {
+        let batch = source.draw(step % 2).expect("batch");
+        let losses = objective.losses(&networks, &batch, Moment::TRAIN).expect("losses");
+        optimizer.step(&backward(&losses.total).expect("backward"), 3e-3, 1.0).expect("step");
+        let value =
+            losses.parts.iter().find(|(name, _)| *name == format!("loss_{loss}")).expect("the loss").1;
+        last[(step % 2) as usize] = value;
+    }
+    let chance = objective.chance(8).expect("chance");
+    let level = chance.iter().find(|(name, _)| *name == format!("chance_{loss}")).expect("a level").1;
+    ((last[0] + last[1]) / 2.0, level)
+}
+
+/// Every loss by the name it is logged under.
+fn alone() -> Vec<(&'static str, LossWeights)> {
+    let none = LossWeights::none;
+    vec![
+        ("cls", LossWeights { cls: 1.0, ..none() }),
+        ("cont", LossWeights { cont: 1.0, ..none() }),
+        ("ord", LossWeights { ord: 1.0, ..none() }),
+        ("affine", LossWeights { affine: 1.0, ..none() }),
+        ("sync", LossWeights { sync: 1.0, ..none() }),
+        ("graph_intra", LossWeights { graph_intra: 1.0, ..none() }),
+        ("graph_inter", LossWeights { graph_inter: 1.0, ..none() }),
+        ("snippets", LossWeights { snippets: 1.0, ..none() }),
+    ]
+}
+
+#[test]
+fn each_loss_alone_overfits_eight_clips() {
+    let dir = tempfile::tempdir().expect("dir");
+    let clips = dir.path().join("clips");
+    write_clips(&clips, 8, 16, Speech::Matching);
+    for (loss, weights) in alone() {
+        let (value, chance) = overfit(&clips, &config(weights), loss, 120);
+        // two views of a node at a temperature of 0.5 leave at least two thirds of the chance level
+        let share = if loss.starts_with("graph") { 0.9 } else { 0.6 };
+        println!("{loss}: {value:.3} of {chance:.3}");
+        assert!(value < share * chance, "{loss}: {value:.3} of a chance level of {chance:.3}");
+    }
+}
+
+#[test]
+fn several_windows_and_a_recordings_mean_taken_off_overfit_too() {
+    let dir = tempfile::tempdir().expect("dir");
+    let clips = dir.path().join("clips");
+    write_clips(&clips, 8, 16, Speech::Matching);
+    for join in [Join::Max, Join::Attention] {
+        let mut config = config(LossWeights { cont: 1.0, ..LossWeights::none() });
+        config.pairs.join = join;
+        config.pairs.speech_windows = 2;
+        config.pairs.window_spread_secs = 0.4;
+        config.pairs.recordings_per_batch = 2;
+        config.centre_by_recording = true;
+        let (value, chance) = overfit(&clips, &config, "cont", 120);
+        assert!(value < 0.6 * chance, "{join:?}: {value:.3} of a chance level of {chance:.3}");
+    }
+}
+
+#[test]
+fn each_loss_can_be_left_out_and_then_has_no_head() {
+    let dir = tempfile::tempdir().expect("dir");
+    let clips = dir.path().join("clips");
+    write_clips(&clips, 4, 16, Speech::Matching);
+    let all = || LossWeights {
+        affine: 1.0,
+        sync: 1.0,
+        graph_intra: 1.0,
+        graph_inter: 1.0,
+        snippets: 1.0,
+        ..LossWeights::default()
+    };
+    let names = |config: &PretrainConfig| -> (Vec<String>, Vec<&'static str>) {
+        // plain maps are so small here that speech is one token, to which attention has no choice
+        let config = &PretrainConfig { dilated: true, ..config.clone() };
+        let Trained { store, networks, objective, source } = made(&clips, config);
+        let losses =
+            objective.losses(&networks, &source.draw(0).expect("batch"), Moment::TRAIN).expect("losses");
+        let gradients = backward(&losses.total).expect("backward");
+        for (name, var) in store.params() {
+            let gradient = gradients.get(&var).unwrap_or_else(|| panic!("{name}: no gradient"));
+            let sum: f32 = gradient.abs().and_then(|g| g.sum_all()).and_then(|g| g.to_scalar()).expect("sum");
+            assert!(sum.is_finite() && sum > 0.0, "{name}: {sum}");
+        }
+        let params = store.params().into_iter().map(|(name, _)| name).collect();
+        (params, losses.parts.iter().map(|(name, _)| *name).collect())
+    };
+    let with_head = |params: &[String], head: &str| params.iter().any(|name| name.starts_with(head));
+    let (params, losses) = names(&config(all()));
+    let head_of = [
+        ("cls", "heads.fusion."),
+        ("cont", "heads.log_inv_temperature"),
+        ("ord", "heads.order."),
+        ("affine", "heads.affine."),
+        ("sync", "heads.sync."),
+        ("snippets", "heads.graph.order."),
+    ];
+    for (loss, only) in alone() {
+        assert!(losses.contains(&format!("loss_{loss}").as_str()));
+        let (alone_params, alone_losses) = {
+            let mut config = config(only);
+            // with a loss of TCGL alone the parameters of its other losses have no gradient: they are one head
+            config.weights.snippets =
+                config.weights.snippets.max(f64::from(u8::from(loss.starts_with("graph"))));
+            config.weights.graph_inter = config
+                .weights
+                .graph_inter
+                .max(f64::from(u8::from(["graph_intra", "snippets"].contains(&loss))));
+            names(&config)
+        };
+        assert!(alone_losses.contains(&format!("loss_{loss}").as_str()), "{loss}");
+        for (other, head) in head_of {
+            assert!(with_head(&params, head), "{head}");
+            if other != "snippets" {
+                assert_eq!(with_head(&alone_params, head), other == loss, "{loss} alone: {head}");
+            }
+        }
+        let sees_speech = ["cls", "cont", "sync"].contains(&loss);
+        assert_eq!(with_head(&alone_params, "speech."), sees_speech, "{loss} alone");
+        // and every other loss without it
+        let mut without = all();
+        match loss {
+            "cls" => without.cls = 0.0,
+            "cont" => without.cont = 0.0,
+            "ord" => without.ord = 0.0,
+            "affine" => without.affine = 0.0,
+            "sync" => without.sync = 0.0,
+            "graph_intra" => without.graph_intra = 0.0,
+            "graph_inter" => without.graph_inter = 0.0,
+            _ => without.snippets = 0.0,
+        }
+        let Trained { networks, objective, source, .. } = made(&clips, &config(without));
+        let rest =
+            objective.losses(&networks, &source.draw(0).expect("batch"), Moment::TRAIN).expect("losses");
+        assert!(rest.parts.iter().all(|(name, _)| *name != format!("loss_{loss}")), "{loss}");
+    }
+}
+
+#[test]
+fn synchronisation_starts_with_other_recordings_and_goes_on_with_shifted_speech() {
+    let dir = tempfile::tempdir().expect("dir");
+    let clips = dir.path().join("clips");
+    write_clips(&clips, 4, 16, Speech::Matching);
+    let loss = |easy_share, progress| {
+        let mut config = config(LossWeights { sync: 1.0, ..LossWeights::none() });
+        config.sync.easy_share = easy_share;
+        let Trained { networks, objective, source, .. } = made(&clips, &config);
+        let moment = Moment { progress, ..Moment::EVAL };
+        let losses = objective.losses(&networks, &source.draw(0).expect("batch"), moment).expect("losses");
+        losses.parts[0].1
+    };
+    assert_eq!(loss(0.5, 0.1), loss(0.5, 0.4));
+    assert_ne!(loss(0.5, 0.4), loss(0.5, 0.6));
+    assert_eq!(loss(0.5, 0.6), loss(0.0, 0.0), "the time-shifted negatives");
+}
+
+#[test]
+fn held_out_plans_change_nothing_of_what_is_seen_and_heard() {
+    let mut config = config(LossWeights::default());
+    config.speech_augmentation.noise = 0.5;
+    config.frame_augmentation.mirror = true;
+    let plan = Plan::new(&config);
+    assert_eq!((plan.speech.noise, plan.frames.mirror), (0.5, true));
+    let plan = plan.unchanged();
+    assert_eq!((plan.speech.noise, plan.frames.mirror), (0.0, false));
+}
+
+#[test]
+fn eq_2_trains_from_margins_that_are_not_clamped() {
+    let dir = tempfile::tempdir().expect("dir");
+    let clips = dir.path().join("clips");
+    write_clips(&clips, 8, 16, Speech::Matching);
+    let weights = LossWeights { cont: 1.0, ..LossWeights::none() };
+    let config = PretrainConfig { contrastive: Contrastive::Paper, ..config(weights) };
+    let Trained { store, networks, objective, source } = made(&clips, &config);
+    let mut optimizer = AdamW::new(store.params(), AdamWConfig::default()).expect("optimiser");
+    let mut clamped = Vec::new();
+    for step in 0..200 {
+        let losses = objective
+            .losses(&networks, &source.draw(step % 2).expect("batch"), Moment::TRAIN)
+            .expect("losses");
+        optimizer.step(&backward(&losses.total).expect("backward"), 1e-3, 1.0).expect("step");
+        clamped.push(losses.parts.iter().find(|(name, _)| *name == "clamped_share").expect("a share").1);
+    }
+    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
+    println!("clamped: {:.2} at first, {:.2} at last", mean(&clamped[..10]), mean(&clamped[190..]));
+    assert!(mean(&clamped[..10]) > 0.1, "a fresh network clamps a good part of the pairs");
+    assert!(mean(&clamped[190..]) < 0.1, "a trained one few of those it knows");
+}
+
+/// Held-out value `name` after a run on matching or scrambled speech.
+fn held_out(dir: &Path, speech: Speech, weights: LossWeights, name: &str) -> f64 {
+    let clips = dir.join(if speech == Speech::Matching { "true" } else { "scrambled" });
+    if !clips.exists() {
+        write_clips(&clips, 12, 32, speech);
+    }
+    let mut config = config(weights);
+    config.steps_per_epoch = Some(120);
+    config.sync.easy_share = 0.8;
+    let out =
+        dir.join(format!("{name}-{}-{}", config.weights.cls, clips.file_name().expect("named").display()));
+    let split = SplitConfig { validation: 0.25, test: 0.25, seed: 1, ..SplitConfig::default() };
+    let request = Request {
+        clips: &clips,
+        out: &out,
+        config: &config,
+        split: &split,
+        seed: 5,
+        device: Device::Cpu,
+        existing: OnExisting::Refuse,
+    };
+    let Summary::Finished { details, .. } = run(&request, &mut Silent).expect("trained") else {
+        panic!("interrupted")
+    };
+    details.held_out.iter().find(|(known, _)| known == name).expect("a value").1
+}
+
+/// Two steps and an evaluation of every method that data/recipes/methods names: what is held out is scored, what was not
+/// trained is not handed on.
+#[test]
+fn every_method_runs_from_clips_to_an_encoder() {
+    let dir = tempfile::tempdir().expect("dir");
+    let clips = dir.path().join("clips");
+    write_clips(&clips, 8, 32, Speech::Matching);
+    let none = LossWeights::none;
+    let of = |change: &dyn Fn(&mut PretrainConfig), weights| {
+        let mut config = config(weights);
+        config.steps_per_epoch = Some(2);
+        change(&mut config);
+        config
+    };
+    let unpaced = |config: &mut PretrainConfig| config.pacing.kind = PacingKind::None;
+    let methods = [
+        ("order", of(&|_| (), LossWeights { ord: 1.0, ..none() })),
+        ("tcgl", of(&|_| (), LossWeights { graph_intra: 1.0, graph_inter: 1.0, snippets: 1.0, ..none() })),
+        (
+            "correspondence",
+            of(
+                &|config| {
+                    unpaced(config);
+                    config.pairs.negatives = Negatives::Easy;
+                },
+                LossWeights { cls: 1.0, ..none() },
+            ),
+        ),
+        ("paper", of(&|config| config.contrastive = Contrastive::Paper, LossWeights::default())),
+        ("co-attention", of(&|_| (), LossWeights { sync: 1.0, ..none() })),
+        (
+            "ours",
+            of(
+                &|config| {
+                    config.pairs.speech_windows = 2;
+                    config.pairs.window_spread_secs = 0.5;
+                    config.pairs.lag_secs = 0.5;
+                    config.pairs.recordings_per_batch = 2;
+                    config.centre_by_recording = true;
+                    config.pacing.kind = PacingKind::Graded;
+                    config.pacing.warmup = 0.0;
+                },
+                LossWeights { cont: 1.0, ord: 1.0, affine: 1.0, ..none() },
+            ),
+        ),
+    ];
+    for (name, config) in methods {
+        config.validate().expect(name);
+        let out = dir.path().join(name);
+        let split = SplitConfig { validation: 0.25, test: 0.25, seed: 1, ..SplitConfig::default() };
+        let (device, existing) = (Device::Cpu, OnExisting::Refuse);
+        let request =
+            Request { clips: &clips, out: &out, config: &config, split: &split, seed: 5, device, existing };
+        let Summary::Finished { details, .. } = run(&request, &mut Silent).expect(name) else {
+            panic!("interrupted")
+        };
+        assert!(
+            details.held_out.iter().all(|(_, value)| value.is_finite()),
+            "{name}: {:?}",
+            details.held_out
+        );
+        assert!(details.best.is_some_and(|best| best.score.is_finite()), "{name}: no score");
+        assert_eq!(out.join("speech.safetensors").exists(), config.weights.needs_pairs(), "{name}");
+        let aligned = details.held_out.iter().any(|(known, _)| known == "alignment_auc");
+        assert_eq!(aligned, config.weights.embeds_pairs(), "{name}");
+    }
+}
+
+#[test]
+fn scrambled_speech_leaves_classification_and_synchronisation_at_chance() {
+    let dir = tempfile::tempdir().expect("dir");
+    for (name, weights) in [
+        ("alignment_auc", LossWeights { cls: 1.0, ..LossWeights::none() }),
+        ("auc_sync", LossWeights { sync: 1.0, ..LossWeights::none() }),
+    ] {
+        let learned = held_out(dir.path(), Speech::Matching, weights.clone(), name);
+        let broken = held_out(dir.path(), Speech::Shuffled, weights, name);
+        println!("{name}: {learned:.3} matching, {broken:.3} scrambled");
+        assert!((0.3..0.7).contains(&broken), "{name}: {broken:.3} on scrambled speech");
+        assert!(learned > broken, "{name}: {learned:.3} matching, {broken:.3} scrambled");
+    }
+}
