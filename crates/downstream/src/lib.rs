@@ -16,6 +16,7 @@ mod error;
 mod frame_set;
 mod image;
 mod inference;
+mod label_share;
 mod model_artifact;
 mod stage;
 mod tensor_file;
