@@ -48,6 +48,10 @@ pretrain *args: build
 finetune-planes *args: build
     {{sonovox}} finetune-planes "$@"
 
+# stage 3 without training: planes read off the frozen encoder
+probe-planes *args: build
+    {{sonovox}} probe-planes "$@"
+
 # stage 4: encoder to gaze predictor
 finetune-gaze *args: build
     {{sonovox}} finetune-gaze "$@"

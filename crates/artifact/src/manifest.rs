@@ -21,6 +21,8 @@ pub enum Stage {
     Planes,
     /// Stage 4, `sonovox finetune-gaze` and `eval-gaze`.
     Gaze,
+    /// Stage 3 without training, `sonovox probe-planes`.
+    Probe,
 }
 
 impl fmt::Display for Stage {
@@ -30,6 +32,7 @@ impl fmt::Display for Stage {
             Self::Pretrain => "pretrain",
             Self::Planes => "planes",
             Self::Gaze => "gaze",
+            Self::Probe => "probe",
         })
     }
 }

@@ -37,6 +37,8 @@ pub enum Command {
     FinetunePlanes(Finetune),
     /// Stage 4: encoder to gaze predictor
     FinetuneGaze(Finetune),
+    /// Stage 3 without training: planes read off the frozen encoder by logistic regression
+    ProbePlanes(Finetune),
     /// Score a plane detector on held-out subjects
     EvalPlanes(Eval),
     /// Score a gaze predictor on held-out subjects; fine-tunes one first where none is given
@@ -155,7 +157,7 @@ pub struct Pretrain {
     pub common: Common,
 }
 
-/// `sonovox finetune-planes` and `finetune-gaze`.
+/// `sonovox finetune-planes`, `finetune-gaze` and `probe-planes`.
 #[derive(Group)]
 pub struct Finetune {
     /// The clips artifact
@@ -164,7 +166,7 @@ pub struct Finetune {
     /// A pretrain artifact, or "random"
     #[arg(long, default_value = "data/work/encoder", value_name = "ARTIFACT|random")]
     pub encoder: String,
-    /// The artifact to write [default: data/work/planes or data/work/gaze]
+    /// The artifact to write [default: data/work/planes, data/work/gaze or data/work/probe]
     #[arg(long)]
     pub out: Option<PathBuf>,
     #[command(flatten)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use sonovox_downstream::{gaze::GazeConfig, planes::PlanesConfig};
+use sonovox_downstream::{gaze::GazeConfig, planes::PlanesConfig, probe::ProbeConfig};
 use sonovox_pretrain::PretrainConfig;
 use sonovox_study::SplitConfig;
 
@@ -35,6 +35,8 @@ pub struct Recipe {
     pub pretrain: PretrainConfig,
     /// Stage 3.
     pub planes: PlanesConfig,
+    /// Stage 3 without training.
+    pub probe: ProbeConfig,
     /// Stage 4.
     pub gaze: GazeConfig,
 }

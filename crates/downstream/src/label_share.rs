@@ -48,11 +48,22 @@ impl Span {
 /// Keeps `share` (above 0, at most 1) of the frames of `set`, stratified by the plane that `planes` gives each of them
 /// (-1 where there is none); the others are counted as left out.
 pub(crate) fn draw<T>(set: FrameSet<T>, planes: &[i16], share: f64, seed: u64) -> (FrameSet<T>, SpanCounts) {
+    let (kept, counts) = kept(&set.frames, planes, share, seed);
+    (set.only(&kept, format!("training frames whose label is not used (label_share {share})")), counts)
+}
+
+/// The places of the frames that [`draw`] keeps, in their order.
+pub(crate) fn places(frames: &[FrameAt], planes: &[i16], share: f64, seed: u64) -> Vec<usize> {
+    let (kept, _) = kept(frames, planes, share, seed);
+    (0..frames.len()).filter(|&at| kept[at]).collect()
+}
+
+fn kept(frames: &[FrameAt], planes: &[i16], share: f64, seed: u64) -> (Vec<bool>, SpanCounts) {
     let mut by_plane: BTreeMap<i16, Vec<Span>> = BTreeMap::new();
-    for span in spans(&set.frames, planes) {
+    for span in spans(frames, planes) {
         by_plane.entry(planes[span.start]).or_default().push(span);
     }
-    let mut keep = vec![false; set.frames.len()];
+    let mut keep = vec![false; frames.len()];
     let mut counts = SpanCounts::default();
     for (plane, mut spans) in by_plane {
         // shuffled even where all are used, so that shares differ in nothing but their length
@@ -62,7 +73,7 @@ pub(crate) fn draw<T>(set: FrameSet<T>, planes: &[i16], share: f64, seed: u64) -
         counts.used += used as u64;
         counts.left_out += (spans.len() - used) as u64;
     }
-    (set.only(&keep, format!("training frames whose label is not used (label_share {share})")), counts)
+    (keep, counts)
 }
 
 /// How many spans from the front come nearest to `share` of all their frames; one at least.

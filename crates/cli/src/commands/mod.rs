@@ -40,6 +40,7 @@ pub fn call(command: Command) -> Result<Ended> {
         Command::Preprocess(args) => preprocess::run(&args),
         Command::Pretrain(args) => pretrain::run(&args),
         Command::FinetunePlanes(args) => planes::finetune(&args),
+        Command::ProbePlanes(args) => planes::probe(&args),
         Command::EvalPlanes(args) => planes::eval(&args),
         Command::FinetuneGaze(args) => gaze::finetune(&args),
         Command::EvalGaze(args) => gaze::eval(&args),
