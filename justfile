@@ -44,6 +44,10 @@ preprocess *args: build
 pretrain *args: build
     {{sonovox}} pretrain "$@"
 
+# what an encoder knows about held-out speech; `--truth STUDY/truth.json` for a simulated study
+eval-pretrain *args: build
+    {{sonovox}} eval-pretrain "$@"
+
 # stage 3: encoder to plane detector
 finetune-planes *args: build
     {{sonovox}} finetune-planes "$@"

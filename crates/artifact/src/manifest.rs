@@ -23,6 +23,8 @@ pub enum Stage {
     Gaze,
     /// Stage 3 without training, `sonovox probe-planes`.
     Probe,
+    /// Of stage 2, `sonovox eval-pretrain`.
+    Alignment,
 }
 
 impl fmt::Display for Stage {
@@ -33,6 +35,7 @@ impl fmt::Display for Stage {
             Self::Planes => "planes",
             Self::Gaze => "gaze",
             Self::Probe => "probe",
+            Self::Alignment => "alignment",
         })
     }
 }

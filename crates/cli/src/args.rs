@@ -33,6 +33,8 @@ pub enum Command {
     Preprocess(Preprocess),
     /// Stage 2: clips to encoders
     Pretrain(Pretrain),
+    /// What an encoder knows about the speech of held-out subjects
+    EvalPretrain(EvalPretrain),
     /// Stage 3: encoder to plane detector
     FinetunePlanes(Finetune),
     /// Stage 4: encoder to gaze predictor
@@ -148,6 +150,29 @@ pub struct Pretrain {
     pub clips: PathBuf,
     /// The pretrain artifact to write
     #[arg(long, default_value = "data/work/encoder")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub turn: Turn,
+    #[command(flatten)]
+    pub compute: Compute,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `sonovox eval-pretrain`.
+#[derive(Group)]
+pub struct EvalPretrain {
+    /// The pretrain artifact
+    #[arg(long, default_value = "data/work/encoder")]
+    pub encoder: PathBuf,
+    /// The clips artifact
+    #[arg(long, default_value = "data/work/clips")]
+    pub clips: PathBuf,
+    /// truth.json of the simulated study that the clips were made of
+    #[arg(long, value_name = "FILE")]
+    pub truth: Option<PathBuf>,
+    /// The artifact to write
+    #[arg(long, default_value = "data/work/eval-pretrain")]
     pub out: PathBuf,
     #[command(flatten)]
     pub turn: Turn,

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
+use sonovox_alignment::AlignmentConfig;
 use sonovox_downstream::{gaze::GazeConfig, planes::PlanesConfig, probe::ProbeConfig};
 use sonovox_pretrain::PretrainConfig;
 use sonovox_study::SplitConfig;
@@ -33,6 +34,8 @@ pub struct Recipe {
     pub preprocess: PreprocessConfig,
     /// Stage 2.
     pub pretrain: PretrainConfig,
+    /// Evaluation of stage 2.
+    pub alignment: AlignmentConfig,
     /// Stage 3.
     pub planes: PlanesConfig,
     /// Stage 3 without training.

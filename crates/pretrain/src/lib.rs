@@ -8,6 +8,7 @@
 //! [`run`] reads a clips artifact, trains both encoders on the subjects of the training part, looks at those of the
 //! validation part after every epoch, never at those of the test part, and leaves a pretrain artifact.
 
+mod aligner;
 mod batch;
 mod config;
 mod error;
@@ -19,6 +20,7 @@ mod order;
 mod sampler;
 mod stage;
 
+pub use aligner::Aligner;
 pub use batch::{Batch, Pairs, Source, Tuples};
 pub use config::{Contrastive, LossWeights, PairConfig, PretrainConfig};
 pub use error::PretrainError;
