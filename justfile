@@ -68,6 +68,10 @@ eval-planes *args: build
 eval-gaze *args: build
     {{sonovox}} eval-gaze "$@"
 
+# every method against every other, kept cell by cell in data/work/compare, to docs/results.md; `--list`, `--hours 2`, `--only ours`
+compare *args: build
+    {{sonovox}} compare --recipe data/recipes/compare.toml "$@"
+
 # format, lints, and the edges between crates that must not be
 check: edges
     cargo fmt --all --check

@@ -45,16 +45,21 @@ pub enum Command {
     EvalPlanes(Eval),
     /// Score a gaze predictor on held-out subjects; fine-tunes one first where none is given
     EvalGaze(EvalGaze),
+    /// Every method against every other and against its own scrambled control, kept cell by cell, to docs/results.md
+    Compare(Compare),
     /// Print the recipe that a call would use, every key spelled out
     Recipe(Common),
 }
 
 /// What every stage takes.
-#[derive(Group)]
+#[derive(Clone, Group)]
 pub struct Common {
     /// Recipe (TOML); without one, the defaults that data/recipes/default.toml spells out
     #[arg(long, value_name = "FILE")]
     pub recipe: Option<PathBuf>,
+    /// A method of pretraining (data/recipes/methods), laid over the recipe's [pretrain]; several are laid on one another
+    #[arg(long, value_name = "FILE")]
+    pub method: Vec<PathBuf>,
     /// Override a key of the recipe, e.g. --set pretrain.run.epochs=5
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -176,6 +181,30 @@ pub struct EvalPretrain {
     pub out: PathBuf,
     #[command(flatten)]
     pub turn: Turn,
+    #[command(flatten)]
+    pub compute: Compute,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `sonovox compare`.
+#[derive(Group)]
+pub struct Compare {
+    /// The folder of cells: what is done is kept, what is missing is made
+    #[arg(long, default_value = "data/work/compare")]
+    pub out: PathBuf,
+    /// The page to write; its figures go into `figures` beside it
+    #[arg(long, default_value = "docs/results.md")]
+    pub results: PathBuf,
+    /// Stop after this many hours, where the next call can go on
+    #[arg(long)]
+    pub hours: Option<f64>,
+    /// Run the cells of this method only (may be given several times)
+    #[arg(long = "only", value_name = "METHOD")]
+    pub only: Vec<String>,
+    /// Say what is done and what is missing, with the time it should take, and run nothing
+    #[arg(long)]
+    pub list: bool,
     #[command(flatten)]
     pub compute: Compute,
     #[command(flatten)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sonovox_alignment::AlignmentConfig;
 use sonovox_downstream::{gaze::GazeConfig, planes::PlanesConfig, probe::ProbeConfig};
 use sonovox_pretrain::PretrainConfig;
+use sonovox_report::CompareConfig;
 use sonovox_study::SplitConfig;
 
 use crate::args::{Common, Turn};
@@ -42,10 +43,12 @@ pub struct Recipe {
     pub probe: ProbeConfig,
     /// Stage 4.
     pub gaze: GazeConfig,
+    /// The comparison of methods.
+    pub compare: CompareConfig,
 }
 
 impl Recipe {
-    /// The recipe that the command line asks for: the file, then `--set`, then `--seed`.
+    /// The recipe that the command line asks for: the file, then every `--method` in order, then `--set`, then `--seed`.
     pub fn resolve(common: &Common) -> Result<Self> {
         let mut table = toml::Table::try_from(Self::default()).context("the default recipe")?;
         if let Some(simulate) = table.get_mut("simulate").and_then(toml::Value::as_table_mut) {
@@ -53,6 +56,9 @@ impl Recipe {
         }
         if let Some(path) = &common.recipe {
             merge(&mut table, read(path)?);
+        }
+        for path in &common.method {
+            merge(&mut table, read_method(path)?);
         }
         for assignment in &common.set {
             merge(&mut table, parse_assignment(assignment)?);
@@ -94,7 +100,10 @@ fn share_seed(table: &mut toml::Table) {
 
 fn origin(common: &Common) -> String {
     let file = common.recipe.as_ref().map_or_else(|| "recipe".to_owned(), |path| path.display().to_string());
-    if common.set.is_empty() { file } else { format!("{file} with --set {}", common.set.join(" --set ")) }
+    let methods = common.method.iter().map(|path| format!("--method {}", path.display()));
+    let set = common.set.iter().map(|assignment| format!("--set {assignment}"));
+    let over: Vec<String> = methods.chain(set).collect();
+    if over.is_empty() { file } else { format!("{file} with {}", over.join(" ")) }
 }
 
 fn read(path: &Path) -> Result<toml::Table> {
@@ -103,6 +112,15 @@ fn read(path: &Path) -> Result<toml::Table> {
         Ok(table) => Ok(table),
         Err(error) => bail!("{}: {}", path.display(), error.to_string().trim_end()),
     }
+}
+
+/// A method says how to pretrain and nothing else: with a seed, a split or a study of its own it could not be compared.
+fn read_method(path: &Path) -> Result<toml::Table> {
+    let table = read(path)?;
+    if let Some(key) = table.keys().find(|key| *key != "pretrain") {
+        bail!("{}: a method has a [pretrain] section and nothing else, found `{key}`", path.display());
+    }
+    Ok(table)
 }
 
 /// Lays `over` on `table`, section by section, so that a recipe says only what differs from the defaults. A section
@@ -139,6 +157,7 @@ mod tests {
     fn common(recipe: Option<&str>, set: &[&str]) -> Common {
         Common {
             recipe: recipe.map(Into::into),
+            method: Vec::new(),
             set: set.iter().map(ToString::to_string).collect(),
             seed: None,
             overwrite: false,
@@ -204,6 +223,9 @@ mod tests {
         let mut seen = 0;
         for entry in std::fs::read_dir(dir).expect("recipes") {
             let path = entry.expect("entry").path();
+            if path.is_dir() {
+                continue;
+            }
             let recipe = Recipe::resolve(&common(path.to_str(), &[])).expect("a recipe of ours");
             #[cfg(feature = "media")]
             recipe.simulate.check().expect("its study can be made");

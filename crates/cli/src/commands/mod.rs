@@ -1,6 +1,7 @@
 //! One file to a command: flags and recipe in, one call to a stage, its summary out.
 
 mod alignment;
+mod compare;
 mod downstream;
 mod gaze;
 mod planes;
@@ -47,6 +48,7 @@ pub fn call(command: Command) -> Result<Ended> {
         Command::EvalPlanes(args) => planes::eval(&args),
         Command::FinetuneGaze(args) => gaze::finetune(&args),
         Command::EvalGaze(args) => gaze::eval(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Recipe(common) => print_recipe(&common),
     };
     warn_of_slow_convolutions();
