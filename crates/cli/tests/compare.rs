@@ -130,6 +130,10 @@ fn a_comparison_is_made_in_pieces_and_written_down() {
     ] {
         assert!(page.contains(row), "{row}: {page}");
     }
+    let figure = fs::read_to_string(comparison.folder.file("docs/figures/alignment.svg")).expect("a figure");
+    assert!(figure.contains("words, scrambled") && figure.contains("alignment_auc"), "{figure}");
+    assert!(comparison.folder.has("docs/figures/labels.svg"));
+
     pieces(&comparison);
 }
 

@@ -31,6 +31,14 @@ pub enum ReportError {
         /// What is wrong.
         cause: String,
     },
+    /// A figure could not be drawn.
+    #[error("{path}: drawing: {cause}")]
+    Figure {
+        /// The figure.
+        path: PathBuf,
+        /// What the drawing library says.
+        cause: String,
+    },
 }
 
 impl ReportError {

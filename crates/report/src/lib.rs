@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! CompareConfig ─▶ Plan: cells of method x narration x fold x seed x kind ─▶ (the program fills them) ─▶ Gathered ─▶ results.md
+//!                                                                                                         └▶ figures/*.svg
 //! ```
 //! Nothing is computed here but means: figures come from the `metrics.json` of finished artifacts, and a cell that is not
 //! there is shown as missing.
@@ -9,6 +10,7 @@
 mod cell;
 mod config;
 mod error;
+mod figures;
 mod gather;
 mod markdown;
 mod numbers;
@@ -19,6 +21,7 @@ mod tables;
 pub use cell::{Cell, Kind, Method, Narration, Plan, RANDOM};
 pub use config::CompareConfig;
 pub use error::ReportError;
+pub use figures::{Series, write_curves, write_figures};
 pub use gather::Gathered;
 pub use numbers::Spread;
 pub use results::{Notes, write_results};

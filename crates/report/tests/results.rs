@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use sonovox_report::{
-    Cell, CompareConfig, Gathered, Kind, Method, Narration, Notes, Plan, write_results,
+    Cell, CompareConfig, Gathered, Kind, Method, Narration, Notes, Plan, write_figures, write_results,
 };
 
 fn planes(f1: f64) -> Value {
@@ -60,7 +60,9 @@ fn fill(root: &Path, plan: &Plan) {
 
 fn page(root: &Path, plan: &Plan, is_done: impl Fn(&Cell) -> bool) -> String {
     let gathered = Gathered::read(plan.clone(), root, is_done).expect("figures");
-    let notes = Notes { sizes: vec!["small".into()], subject: "ours".into(), figures: vec![] };
+    let config = CompareConfig::default();
+    let figures = write_figures(&gathered, &config, &root.join("figures")).expect("drawn");
+    let notes = Notes { sizes: vec!["small".into()], subject: "ours".into(), figures };
     write_results(&root.join("results.md"), &gathered, &notes).expect("written");
     fs::read_to_string(root.join("results.md")).expect("a page")
 }
@@ -98,6 +100,8 @@ fn means_spreads_and_differences_are_those_of_the_cells() {
     );
     assert!(!page.contains("missing") && page.contains("nothing clinical follows from it"), "{page}");
     assert!(page.contains("other data"), "{page}");
+    let figure = fs::read_to_string(dir.path().join("figures/alignment.svg")).expect("a figure");
+    assert!(figure.contains("ours, scrambled") && !figure.contains("order"), "{figure}");
 }
 
 #[test]

@@ -1,17 +1,27 @@
 //! The page of results, from the cells that are done.
 
+use std::path::Path;
+
 use anyhow::Result;
-use sonovox_report::{Gathered, Notes, Plan, write_results};
+use sonovox_report::{Gathered, Notes, Plan, write_figures, write_results};
 
 use super::cells::{Bench, State};
 use crate::args::Compare;
 use crate::recipe::Recipe;
 
-/// Writes the page.
+/// Folder of the figures, beside the page.
+const FIGURES: &str = "figures";
+
+/// Writes page and figures.
 pub fn write(args: &Compare, recipe: &Recipe, plan: Plan, bench: &Bench<'_>) -> Result<()> {
     let is_done = |cell: &_| matches!(bench.state(cell), Ok(State::Done { .. }));
     let gathered = Gathered::read(plan, &args.out, is_done)?;
-    let notes = Notes { sizes: sizes(recipe), subject: recipe.compare.subject.clone(), figures: Vec::new() };
+    let dir = args.results.parent().unwrap_or(Path::new("")).join(FIGURES);
+    let figures = write_figures(&gathered, &recipe.compare, &dir)?
+        .into_iter()
+        .map(|(caption, file)| (caption, format!("{FIGURES}/{file}")))
+        .collect();
+    let notes = Notes { sizes: sizes(recipe), subject: recipe.compare.subject.clone(), figures };
     write_results(&args.results, &gathered, &notes)?;
     let total = gathered.plan().cells().len();
     println!("{} of {total} cells done: {}", total - gathered.missing().len(), args.results.display());
