@@ -44,9 +44,17 @@ preprocess *args: build
 pretrain *args: build
     {{sonovox}} pretrain "$@"
 
+# what an encoder knows about held-out speech; `--truth STUDY/truth.json` for a simulated study
+eval-pretrain *args: build
+    {{sonovox}} eval-pretrain "$@"
+
 # stage 3: encoder to plane detector
 finetune-planes *args: build
     {{sonovox}} finetune-planes "$@"
+
+# stage 3 without training: planes read off the frozen encoder
+probe-planes *args: build
+    {{sonovox}} probe-planes "$@"
 
 # stage 4: encoder to gaze predictor
 finetune-gaze *args: build
@@ -59,6 +67,10 @@ eval-planes *args: build
 # score a gaze predictor on held-out subjects; fine-tunes one first where none is given
 eval-gaze *args: build
     {{sonovox}} eval-gaze "$@"
+
+# every method against every other, kept cell by cell in data/work/compare, to docs/results.md; `--list`, `--hours 2`, `--only ours`
+compare *args: build
+    {{sonovox}} compare --recipe data/recipes/compare.toml "$@"
 
 # format, lints, and the edges between crates that must not be
 check: edges

@@ -21,6 +21,10 @@ pub enum Stage {
     Planes,
     /// Stage 4, `sonovox finetune-gaze` and `eval-gaze`.
     Gaze,
+    /// Stage 3 without training, `sonovox probe-planes`.
+    Probe,
+    /// Of stage 2, `sonovox eval-pretrain`.
+    Alignment,
 }
 
 impl fmt::Display for Stage {
@@ -30,6 +34,8 @@ impl fmt::Display for Stage {
             Self::Pretrain => "pretrain",
             Self::Planes => "planes",
             Self::Gaze => "gaze",
+            Self::Probe => "probe",
+            Self::Alignment => "alignment",
         })
     }
 }

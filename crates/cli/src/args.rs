@@ -33,20 +33,26 @@ pub enum Command {
     Preprocess(Preprocess),
     /// Stage 2: clips to encoders
     Pretrain(Pretrain),
+    /// What an encoder knows about the speech of held-out subjects
+    EvalPretrain(EvalPretrain),
     /// Stage 3: encoder to plane detector
     FinetunePlanes(Finetune),
     /// Stage 4: encoder to gaze predictor
     FinetuneGaze(Finetune),
+    /// Stage 3 without training: planes read off the frozen encoder by logistic regression
+    ProbePlanes(Finetune),
     /// Score a plane detector on held-out subjects
     EvalPlanes(Eval),
     /// Score a gaze predictor on held-out subjects; fine-tunes one first where none is given
     EvalGaze(EvalGaze),
+    /// Every method against every other and against its own scrambled control, kept cell by cell, to docs/results.md
+    Compare(Compare),
     /// Print the recipe that a call would use, every key spelled out
     Recipe(Common),
 }
 
 /// What every stage takes.
-#[derive(Group)]
+#[derive(Clone, Group)]
 pub struct Common {
     /// Recipe (TOML); without one, the defaults that data/recipes/default.toml spells out
     #[arg(long, value_name = "FILE")]
@@ -158,7 +164,54 @@ pub struct Pretrain {
     pub common: Common,
 }
 
-/// `sonovox finetune-planes` and `finetune-gaze`.
+/// `sonovox eval-pretrain`.
+#[derive(Group)]
+pub struct EvalPretrain {
+    /// The pretrain artifact
+    #[arg(long, default_value = "data/work/encoder")]
+    pub encoder: PathBuf,
+    /// The clips artifact
+    #[arg(long, default_value = "data/work/clips")]
+    pub clips: PathBuf,
+    /// truth.json of the simulated study that the clips were made of
+    #[arg(long, value_name = "FILE")]
+    pub truth: Option<PathBuf>,
+    /// The artifact to write
+    #[arg(long, default_value = "data/work/eval-pretrain")]
+    pub out: PathBuf,
+    #[command(flatten)]
+    pub turn: Turn,
+    #[command(flatten)]
+    pub compute: Compute,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `sonovox compare`.
+#[derive(Group)]
+pub struct Compare {
+    /// The folder of cells: what is done is kept, what is missing is made
+    #[arg(long, default_value = "data/work/compare")]
+    pub out: PathBuf,
+    /// The page to write; its figures go into `figures` beside it
+    #[arg(long, default_value = "docs/results.md")]
+    pub results: PathBuf,
+    /// Stop after this many hours, where the next call can go on
+    #[arg(long)]
+    pub hours: Option<f64>,
+    /// Run the cells of this method only (may be given several times)
+    #[arg(long = "only", value_name = "METHOD")]
+    pub only: Vec<String>,
+    /// Say what is done and what is missing, with the time it should take, and run nothing
+    #[arg(long)]
+    pub list: bool,
+    #[command(flatten)]
+    pub compute: Compute,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `sonovox finetune-planes`, `finetune-gaze` and `probe-planes`.
 #[derive(Group)]
 pub struct Finetune {
     /// The clips artifact
@@ -167,7 +220,7 @@ pub struct Finetune {
     /// A pretrain artifact, or "random"
     #[arg(long, default_value = "data/work/encoder", value_name = "ARTIFACT|random")]
     pub encoder: String,
-    /// The artifact to write [default: data/work/planes or data/work/gaze]
+    /// The artifact to write [default: data/work/planes, data/work/gaze or data/work/probe]
     #[arg(long)]
     pub out: Option<PathBuf>,
     #[command(flatten)]

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
-use sonovox_downstream::{gaze::GazeConfig, planes::PlanesConfig};
+use sonovox_alignment::AlignmentConfig;
+use sonovox_downstream::{gaze::GazeConfig, planes::PlanesConfig, probe::ProbeConfig};
 use sonovox_pretrain::PretrainConfig;
+use sonovox_report::CompareConfig;
 use sonovox_study::SplitConfig;
 
 use crate::args::{Common, Turn};
@@ -33,10 +35,16 @@ pub struct Recipe {
     pub preprocess: PreprocessConfig,
     /// Stage 2.
     pub pretrain: PretrainConfig,
+    /// Evaluation of stage 2.
+    pub alignment: AlignmentConfig,
     /// Stage 3.
     pub planes: PlanesConfig,
+    /// Stage 3 without training.
+    pub probe: ProbeConfig,
     /// Stage 4.
     pub gaze: GazeConfig,
+    /// The comparison of methods.
+    pub compare: CompareConfig,
 }
 
 impl Recipe {

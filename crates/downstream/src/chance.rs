@@ -16,6 +16,8 @@ pub(crate) enum Stream {
     FrameOrder = 2,
     /// Augmentation of one image of one batch.
     Augmentation = 3,
+    /// Which labels are used.
+    LabelShare = 4,
 }
 
 /// The generator of draw `number` of `stream`.

@@ -85,6 +85,16 @@ impl Clips {
         (0..self.readers.len()).collect()
     }
 
+    /// The plane of each of `frames`, which lie together by recording; -1 where there is none.
+    pub fn planes_of(&self, frames: &[FrameAt]) -> Result<Vec<i16>, ArtifactError> {
+        let mut planes = Vec::with_capacity(frames.len());
+        for of_recording in frames.chunk_by(|a, b| a.recording == b.recording) {
+            let all = self.readers[of_recording[0].recording].plane()?;
+            planes.extend(of_recording.iter().map(|at| all[at.frame]));
+        }
+        Ok(planes)
+    }
+
     /// The subjects of `recordings`, sorted, each once.
     pub fn subjects(&self, recordings: &[usize]) -> Vec<String> {
         let subject = |&at: &usize| self.source.details.recordings[at].subject.clone();

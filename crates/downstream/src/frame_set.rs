@@ -7,6 +7,7 @@ use sonovox_artifact::Counts;
 
 use crate::DownstreamError;
 use crate::clips::{Clips, FrameAt, Parts};
+use crate::label_share::{self, SpanCounts};
 
 /// Frames of some recordings, in the recordings' order.
 pub(crate) struct FrameSet<T> {
@@ -58,6 +59,18 @@ impl<T> FrameSet<T> {
         later.left_out.into_iter().for_each(|(cause, frames)| self.leave_out(cause, frames));
     }
 
+    /// Only the frames that `keep` marks; the others are left out for `cause`.
+    pub fn only(self, keep: &[bool], cause: String) -> Self {
+        let (before, mut kept) = (self.frames.len(), Self { left_out: self.left_out, ..Self::empty() });
+        for ((frame, truth), _) in
+            self.frames.into_iter().zip(self.truth).zip(keep).filter(|(_, keep)| **keep)
+        {
+            kept.push(frame, truth);
+        }
+        kept.leave_out(cause, (before - kept.frames.len()) as u64);
+        kept
+    }
+
     pub fn tested(&self, clips: &Clips) -> Tested {
         let mut recordings: Vec<usize> = self.frames.iter().map(|at| at.recording).collect();
         recordings.dedup();
@@ -95,6 +108,8 @@ pub(crate) struct PartSets<T> {
     pub train: FrameSet<T>,
     pub validation: FrameSet<T>,
     pub test: FrameSet<T>,
+    /// Spans of training frames, where only a share of the labels is used.
+    pub spans: Option<SpanCounts>,
 }
 
 impl<T> PartSets<T> {
@@ -109,6 +124,7 @@ impl<T> PartSets<T> {
             train: find(&parts.train)?,
             validation: find(&parts.validation)?,
             test: find(&parts.test)?,
+            spans: None,
         };
         for (part, recordings, set) in
             [("training", &parts.train, &found.train), ("test", &parts.test, &found.test)]
@@ -119,6 +135,19 @@ impl<T> PartSets<T> {
         Ok(found)
     }
 
+    /// Leaves only `share` of the labels to train on, as [`label_share::draw`] does; validation and test keep theirs.
+    ///
+    /// # Errors
+    /// When a clip's planes cannot be read.
+    pub fn with_label_share(self, clips: &Clips, share: f64, seed: u64) -> Result<Self, DownstreamError> {
+        if share >= 1.0 {
+            return Ok(self);
+        }
+        let planes = clips.planes_of(&self.train.frames)?;
+        let (train, spans) = label_share::draw(self.train, &planes, share, seed);
+        Ok(Self { train, spans: Some(spans), ..self })
+    }
+
     /// What is used and left out.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
@@ -127,6 +156,11 @@ impl<T> PartSets<T> {
             for (cause, frames) in &set.left_out {
                 *counts.left_out.entry(cause.clone()).or_insert(0) += frames;
             }
+        }
+        if let Some(spans) = self.spans {
+            counts.used.insert("train_spans".to_owned(), spans.used);
+            let cause = "spans of training frames whose label is not used".to_owned();
+            counts.left_out.insert(cause, spans.left_out);
         }
         counts
     }

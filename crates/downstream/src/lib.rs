@@ -1,6 +1,7 @@
 //! Stages 3 and 4: what the representation is good for.
 //!
-//! [`planes`] detects standard planes, [`gaze`] predicts where the sonographer looks. Both start from a pretrained
+//! [`planes`] detects standard planes, [`gaze`] predicts where the sonographer looks, [`probe`] reads planes off an encoder
+//! as it is. Both start from a pretrained
 //! encoder or a random one ([`EncoderChoice`]), fine-tune it with a small head on the training subjects, keep the
 //! epoch that is best on the validation subjects and report on the test subjects; both leave an artifact with the
 //! weights, `predictions.safetensors` and `metrics.json`, which their `evaluate` reads back.
@@ -16,12 +17,14 @@ mod error;
 mod frame_set;
 mod image;
 mod inference;
+mod label_share;
 mod model_artifact;
 mod stage;
 mod tensor_file;
 
 pub mod gaze;
 pub mod planes;
+pub mod probe;
 
 pub use encoder::{EncoderChoice, EncoderOrigin};
 pub use error::DownstreamError;

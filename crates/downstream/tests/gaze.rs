@@ -133,6 +133,27 @@ fn frozen_frames_are_left_out_and_counted() {
 }
 
 #[test]
+fn a_share_of_the_gaze_is_whole_spans_and_nothing_else_changes() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let clips = make_clips(&dir.path().join("clips"), &Made::default());
+    let counts = |share: f64, name: &str| {
+        let config = GazeConfig { epoch_images: Some(16), label_share: share, ..config(1) };
+        let out = dir.path().join(name);
+        let random = EncoderChoice::Random;
+        start(&clips, &random, &out, &config, OnExisting::Refuse, &mut Silent).expect("a predictor");
+        Artifact::open(&out, Stage::Gaze).expect("artifact").manifest.counts
+    };
+    let (all, few) = (counts(1.0, "all"), counts(0.1, "few"));
+    for part in ["validation_frames", "test_frames"] {
+        assert_eq!(all.used[part], few.used[part], "{part}");
+    }
+    let left_out = few.left_out["training frames whose label is not used (label_share 0.1)"];
+    assert_eq!(few.used["train_frames"] + left_out, all.used["train_frames"]);
+    let share = few.used["train_frames"] as f64 / all.used["train_frames"] as f64;
+    assert!((share - 0.1).abs() < 0.05, "{few:?}");
+}
+
+#[test]
 fn unfit_inputs_get_one_clear_line() {
     let dir = tempfile::tempdir().expect("temp dir");
     let out = dir.path().join("gaze");

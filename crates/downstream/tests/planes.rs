@@ -238,6 +238,31 @@ fn without_validation_subjects_the_last_weights_are_kept_and_said_so() {
 }
 
 #[test]
+fn a_share_of_the_labels_is_whole_visits_of_training_frames_and_nothing_else_changes() {
+    let dir = tempfile::tempdir().expect("temp dir");
+    let clips = make_clips(&dir.path().join("clips"), &Made { hold: 6, ..Made::default() });
+    let counts = |share: f64, name: &str| {
+        let small = PlanesConfig { epoch_images: 32, label_share: share, ..config(1) };
+        let run = Run::random(&clips, dir.path().join(name), small);
+        run.start(&mut Silent).expect("a detector");
+        (manifest(&run.out)["counts"].clone(), manifest(&run.out)["details"]["train_support"].clone())
+    };
+    let ((all, _), (few, support)) = (counts(1.0, "all"), counts(0.2, "few"));
+    for part in ["validation_frames", "test_frames"] {
+        assert_eq!(all["used"][part], few["used"][part], "{part}");
+    }
+    let (of_all, of_few) = (all["used"]["train_frames"].as_u64(), few["used"]["train_frames"].as_u64());
+    let (of_all, of_few) = (of_all.expect("a count"), of_few.expect("a count"));
+    assert!((of_few as f64 / of_all as f64 - 0.2).abs() < 0.05, "{of_few} of {of_all}");
+    let left_out = &few["left_out"]["training frames whose label is not used (label_share 0.2)"];
+    assert_eq!(*left_out, of_all - of_few);
+    // a picture is held for six frames, of which three are used: every span is at least that long
+    assert!(few["used"]["train_spans"].as_u64().expect("a count") <= of_few / 3, "{few}");
+    assert!(support.as_array().expect("planes").iter().all(|frames| frames.as_u64() >= Some(3)), "{support}");
+    assert!(all["used"].get("train_spans").is_none());
+}
+
+#[test]
 fn unfit_inputs_get_one_clear_line() {
     let dir = tempfile::tempdir().expect("temp dir");
     let out = |name: &str| dir.path().join(name);

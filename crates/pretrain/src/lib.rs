@@ -10,6 +10,7 @@
 //! validation part after every epoch, never at those of the test part, and leaves a pretrain artifact.
 
 mod alarms;
+mod aligner;
 mod augment;
 mod batch;
 mod config;
@@ -25,6 +26,7 @@ mod shortcut;
 mod stage;
 mod warp;
 
+pub use aligner::Aligner;
 pub use batch::{Batch, Clips, Copies, Pairs, Plan, Source, Tuples};
 pub use config::{
     AffineConfig, Contrastive, FrameAugmentation, GraphConfig, Join, LossWeights, Negatives, PacingConfig,

@@ -1,5 +1,7 @@
 //! One file to a command: flags and recipe in, one call to a stage, its summary out.
 
+mod alignment;
+mod compare;
 mod downstream;
 mod gaze;
 mod planes;
@@ -11,6 +13,7 @@ mod simulate;
 
 use anyhow::{Context, Result};
 use candle_core::Device;
+use sonovox_alignment::AlignmentError;
 use sonovox_artifact::ArtifactError;
 use sonovox_downstream::DownstreamError;
 #[cfg(feature = "media")]
@@ -39,10 +42,13 @@ pub fn call(command: Command) -> Result<Ended> {
         #[cfg(feature = "media")]
         Command::Preprocess(args) => preprocess::run(&args),
         Command::Pretrain(args) => pretrain::run(&args),
+        Command::EvalPretrain(args) => alignment::run(&args),
         Command::FinetunePlanes(args) => planes::finetune(&args),
+        Command::ProbePlanes(args) => planes::probe(&args),
         Command::EvalPlanes(args) => planes::eval(&args),
         Command::FinetuneGaze(args) => gaze::finetune(&args),
         Command::EvalGaze(args) => gaze::eval(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Recipe(common) => print_recipe(&common),
     };
     warn_of_slow_convolutions();
@@ -89,6 +95,9 @@ fn already_finished(error: &anyhow::Error) -> bool {
 fn artifact_fault(error: &anyhow::Error) -> Option<&ArtifactError> {
     #[cfg(feature = "media")]
     if let Some(PreprocessError::Artifact(fault)) = error.downcast_ref() {
+        return Some(fault);
+    }
+    if let Some(AlignmentError::Artifact(fault)) = error.downcast_ref() {
         return Some(fault);
     }
     match (error.downcast_ref(), error.downcast_ref()) {

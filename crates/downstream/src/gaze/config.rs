@@ -6,7 +6,7 @@ use sonovox_ops::Precision;
 use sonovox_train::{Keep, OptimizerConfig, RunConfig, Schedule};
 
 use super::augment::GazeAugmentation;
-use crate::DownstreamError;
+use crate::{DownstreamError, label_share};
 
 /// The whole section. The defaults are the recipe of Droste et al., IPMI 2019 (method.md, "Gaze saliency").
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct GazeConfig {
     pub head: GazeHeadConfig,
     /// Frames used of each recording: those whose number is a multiple of this.
     pub every_nth_frame: usize,
+    /// Share of the training frames with gaze that is used, above 0 and at most 1: whole visits, drawn by seed, of every
+    /// plane alike; the others are passed over as if they had no gaze. Validation and test keep all of theirs.
+    pub label_share: f64,
     /// Standard deviation of the target's Gaussians as a share of the frame's width.
     ///
     /// The source asks for about 1 degree of visual angle. At 60 cm from the screen that is 1.05 cm, and 0.05 of an
@@ -44,6 +47,7 @@ impl Default for GazeConfig {
             encoder: Preset::Small,
             head: GazeHeadConfig::default(),
             every_nth_frame: 8,
+            label_share: 1.0,
             sigma: 0.05,
             epoch_images: None,
             batch: 32,
@@ -74,6 +78,7 @@ impl GazeConfig {
         let images = self.epoch_images.unwrap_or(1);
         let own = [
             ("every_nth_frame", "at least 1", self.every_nth_frame as f64, self.every_nth_frame >= 1),
+            label_share::check(self.label_share),
             ("sigma", "above 0 and at most 1", self.sigma, self.sigma > 0.0 && self.sigma <= 1.0),
             ("epoch_images", "at least 1", images as f64, images >= 1),
             ("batch", "at least 2", self.batch as f64, self.batch >= 2),

@@ -45,6 +45,7 @@ pub fn finetune(
     encoder.check_unseen(&clips.subjects(&parts.test), config.allow_seen_subjects)?;
     let find = |recordings: &[usize]| Ok(watched::find(&clips, recordings, config.every_nth_frame)?);
     let frames = PartSets::find(&clips, &parts, &WANTED, find)?;
+    let frames = frames.with_label_share(&clips, config.label_share, request.seed)?;
 
     let begin = Begin {
         stage: Stage::Gaze,

@@ -6,7 +6,7 @@ use sonovox_ops::Precision;
 use sonovox_train::{Keep, OptimizerConfig, RunConfig, Schedule};
 
 use super::augment::PlaneAugmentation;
-use crate::DownstreamError;
+use crate::{DownstreamError, label_share};
 
 /// The whole section. The defaults are the recipe of Droste et al., IPMI 2019 (method.md, "Plane detection").
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct PlanesConfig {
     pub head: PlaneHeadConfig,
     /// Frames used of each recording: those whose number is a multiple of this.
     pub every_nth_frame: usize,
+    /// Share of the labelled training frames that is used, above 0 and at most 1: whole visits, drawn by seed, of every
+    /// plane alike; the others are passed over as if they had no label. Validation and test keep all of theirs.
+    pub label_share: f64,
     /// Images that make an epoch, drawn by class.
     pub epoch_images: u64,
     /// Images to a batch.
@@ -38,6 +41,7 @@ impl Default for PlanesConfig {
             encoder: Preset::Small,
             head: PlaneHeadConfig::default(),
             every_nth_frame: 8,
+            label_share: 1.0,
             epoch_images: 1024,
             batch: 16,
             random_rate_factor: 4.0,
@@ -66,6 +70,7 @@ impl PlanesConfig {
     pub fn validate(&self) -> Result<(), DownstreamError> {
         let own = [
             ("every_nth_frame", "at least 1", self.every_nth_frame as f64, self.every_nth_frame >= 1),
+            label_share::check(self.label_share),
             ("epoch_images", "at least 1", self.epoch_images as f64, self.epoch_images >= 1),
             // batch normalisation needs two values to a channel, and the last map may be a single pixel
             ("batch", "at least 2", self.batch as f64, self.batch >= 2),
@@ -118,6 +123,7 @@ mod tests {
         for (json, expected) in [
             (r#"{"every_nth_frame": 0}"#, "[planes] every_nth_frame must be at least 1, found 0"),
             (r#"{"batch": 1}"#, "[planes] batch must be at least 2, found 1"),
+            (r#"{"label_share": 0}"#, "[planes] label_share must be above 0 and at most 1, found 0"),
             (
                 r#"{"augmentation": {"smallest_crop": 1.5}}"#,
                 "[planes] augmentation.smallest_crop must be above 0 and at most 1, found 1.5",

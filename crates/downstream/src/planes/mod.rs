@@ -12,11 +12,14 @@ mod config;
 mod detector;
 mod evaluate;
 mod finetune;
-mod labelled;
+pub(crate) mod labelled;
 mod predictions;
 mod report;
 mod sampler;
 mod task;
+
+pub(crate) use labelled::LabelledFrames;
+pub(crate) use predictions::Predictions;
 
 pub use augment::PlaneAugmentation;
 pub use config::PlanesConfig;

@@ -37,6 +37,11 @@ impl Predictions {
         Ok(Self { planes, probabilities })
     }
 
+    /// Of `probabilities` `[frames, planes]`.
+    pub fn of(planes: usize, probabilities: Vec<f32>) -> Self {
+        Self { planes, probabilities }
+    }
+
     /// The most probable plane of each frame (the first of equals).
     pub fn most_probable(&self) -> impl Iterator<Item = usize> + '_ {
         self.probabilities.chunks_exact(self.planes).map(|shares| {

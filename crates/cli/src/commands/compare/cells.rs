@@ -1,0 +1,264 @@
+//! One cell: what it was made with, whether that is what is asked for now, and how it is made.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use candle_core::Device;
+use serde_json::{Value, json};
+use sonovox_artifact::OnExisting;
+use sonovox_downstream::{EncoderChoice, FinetuneRequest, Summary, gaze, planes, probe};
+use sonovox_report::{Cell, Kind, Narration, RANDOM};
+use sonovox_study::SplitConfig;
+
+use super::data::Data;
+use super::methods::Found;
+use super::watch::{Quiet, Watch};
+use crate::args::Compare;
+use crate::recipe::Recipe;
+
+/// What is at a cell's place.
+pub enum State {
+    /// The artifact that is asked for; it took this long, as far as its last session goes.
+    Done {
+        /// Wall time in seconds.
+        wall_secs: f64,
+    },
+    /// An artifact of other settings.
+    Stale {
+        /// What differs.
+        why: String,
+    },
+    /// Nothing, or an unfinished run.
+    Missing,
+}
+
+/// All that cells are made of.
+pub struct Bench<'a> {
+    args: &'a Compare,
+    recipe: &'a Recipe,
+    methods: &'a [Found],
+    data: &'a Data,
+    device: Device,
+}
+
+impl<'a> Bench<'a> {
+    /// A bench on the CPU.
+    pub fn new(args: &'a Compare, recipe: &'a Recipe, methods: &'a [Found], data: &'a Data) -> Self {
+        Self { args, recipe, methods, data, device: Device::Cpu }
+    }
+
+    /// The same on another device.
+    pub fn on(self, device: Device) -> Self {
+        Self { device, ..self }
+    }
+
+    /// Studies and clips.
+    pub fn data(&self) -> &Data {
+        self.data
+    }
+
+    /// Whether `cell` is made from what `other` leaves.
+    pub fn needs(&self, cell: &Cell, other: &Cell) -> bool {
+        other.kind == Kind::Pretrain && cell.kind != Kind::Pretrain && *other == cell.with(Kind::Pretrain)
+    }
+
+    /// What is at the cell's place. Settings, seed, clips and encoder are compared with those that are asked for; what they
+    /// made is not read.
+    pub fn state(&self, cell: &Cell) -> Result<State> {
+        let Some(manifest) = self.manifest(&cell.path(&self.args.out)) else { return Ok(State::Missing) };
+        let expected = self.config(cell);
+        for (key, value) in expected.as_object().into_iter().flatten() {
+            if manifest["config"][key] != *value {
+                return Ok(State::Stale { why: format!("[{key}]") });
+            }
+        }
+        if cell.kind != Kind::Alignment && manifest["seed"] != json!(cell.seed) {
+            return Ok(State::Stale { why: "seed".to_owned() });
+        }
+        for (stage, path) in self.inputs(cell) {
+            let now = self.hash(&path)?;
+            let then =
+                manifest["inputs"].as_array().into_iter().flatten().find(|input| input["stage"] == stage);
+            if now.is_none_or(|now| then.is_none_or(|then| then["hash"] != json!(now))) {
+                return Ok(State::Stale { why: stage.to_owned() });
+            }
+        }
+        Ok(State::Done { wall_secs: manifest["run"]["wall_secs"].as_f64().unwrap_or(0.0) })
+    }
+
+    /// Makes a cell; false where it was stopped at a checkpoint.
+    pub fn make(&self, cell: &Cell, watch: &Watch) -> Result<bool> {
+        let out = cell.path(&self.args.out);
+        if let Some(parent) = out.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        let stale = matches!(self.state(cell)?, State::Stale { .. });
+        let existing = if stale { OnExisting::Overwrite } else { OnExisting::Resume };
+        match self.make_with(cell, out.clone(), existing, watch) {
+            // an unfinished run of other settings: nobody can go on with it
+            Err(error) if self.args.common.overwrite && is_of_other_settings(&error) => {
+                self.make_with(cell, out, OnExisting::Overwrite, watch)
+            }
+            ended => ended,
+        }
+    }
+
+    fn make_with(&self, cell: &Cell, out: PathBuf, existing: OnExisting, watch: &Watch) -> Result<bool> {
+        let split = self.split(cell);
+        let clips =
+            self.data.clips(if cell.kind == Kind::Pretrain { cell.narration } else { Narration::Matched });
+        let encoder = self.encoder(cell);
+        let mut quiet = Quiet(watch);
+        match cell.kind {
+            Kind::Pretrain => {
+                let request = sonovox_pretrain::Request {
+                    clips: &clips,
+                    out: &out,
+                    config: &self.method(cell).pretrain,
+                    split: &split,
+                    seed: cell.seed,
+                    device: self.device.clone(),
+                    existing,
+                };
+                let summary = sonovox_pretrain::run(&request, &mut quiet)?;
+                Ok(matches!(summary, sonovox_pretrain::Summary::Finished { .. }))
+            }
+            Kind::Alignment => {
+                let EncoderChoice::Pretrained(encoder) = &encoder else {
+                    unreachable!("a pretrained encoder")
+                };
+                let truth = self.data.truth();
+                sonovox_alignment::evaluate(&sonovox_alignment::Request {
+                    encoder,
+                    clips: &clips,
+                    truth: truth.is_file().then_some(truth.as_path()),
+                    out: &out,
+                    config: &self.recipe.alignment,
+                    split: &split,
+                    device: self.device.clone(),
+                    existing,
+                })?;
+                Ok(true)
+            }
+            Kind::Probe => {
+                let config = self.probe();
+                let request = self.finetune(&clips, &encoder, &out, &config, &split, cell, existing);
+                Ok(finished(&probe::probe(&request)?))
+            }
+            Kind::Planes(share) => {
+                let config = self.planes(share);
+                let request = self.finetune(&clips, &encoder, &out, &config, &split, cell, existing);
+                Ok(finished(&planes::finetune(&request, &mut quiet)?))
+            }
+            Kind::Gaze => {
+                let config = &self.recipe.gaze;
+                let request = self.finetune(&clips, &encoder, &out, config, &split, cell, existing);
+                Ok(finished(&gaze::finetune(&request, &mut quiet)?))
+            }
+        }
+    }
+
+    fn finetune<'r, C>(
+        &self,
+        clips: &'r std::path::Path,
+        encoder: &'r EncoderChoice,
+        out: &'r std::path::Path,
+        config: &'r C,
+        split: &'r SplitConfig,
+        cell: &Cell,
+        existing: OnExisting,
+    ) -> FinetuneRequest<'r, C> {
+        FinetuneRequest {
+            clips,
+            encoder,
+            out,
+            config,
+            split,
+            seed: cell.seed,
+            device: self.device.clone(),
+            existing,
+        }
+    }
+
+    /// The sections that a cell's manifest keeps.
+    fn config(&self, cell: &Cell) -> Value {
+        let split = self.split(cell);
+        match cell.kind {
+            Kind::Pretrain => json!({"pretrain": self.method(cell).pretrain, "split": split}),
+            Kind::Alignment => json!({"alignment": self.recipe.alignment, "split": split}),
+            Kind::Probe => json!({"probe": self.probe(), "split": split}),
+            Kind::Planes(share) => json!({"planes": self.planes(share), "split": split}),
+            Kind::Gaze => json!({"gaze": self.recipe.gaze, "split": split}),
+        }
+    }
+
+    /// Artifacts that a cell is made from, by stage.
+    fn inputs(&self, cell: &Cell) -> Vec<(&'static str, PathBuf)> {
+        let clips = |narration| ("clips", self.data.clips(narration));
+        match (cell.kind, self.encoder(cell)) {
+            (Kind::Pretrain, _) => vec![clips(cell.narration)],
+            (_, EncoderChoice::Random) => vec![clips(Narration::Matched)],
+            (_, EncoderChoice::Pretrained(path)) => vec![clips(Narration::Matched), ("pretrain", path)],
+        }
+    }
+
+    fn encoder(&self, cell: &Cell) -> EncoderChoice {
+        if cell.method == RANDOM {
+            return EncoderChoice::Random;
+        }
+        EncoderChoice::Pretrained(cell.with(Kind::Pretrain).path(&self.args.out))
+    }
+
+    fn method(&self, cell: &Cell) -> &Found {
+        let found = self.methods.iter().find(|found| found.method.name == cell.method);
+        found.expect("a cell of the plan")
+    }
+
+    fn split(&self, cell: &Cell) -> SplitConfig {
+        let fold = if self.recipe.split.folds == 0 { self.recipe.split.fold } else { cell.fold };
+        SplitConfig { fold, ..self.recipe.split }
+    }
+
+    fn planes(&self, label_share: f64) -> planes::PlanesConfig {
+        planes::PlanesConfig { label_share, ..self.recipe.planes.clone() }
+    }
+
+    fn probe(&self) -> probe::ProbeConfig {
+        probe::ProbeConfig {
+            label_shares: self.recipe.compare.label_shares.clone(),
+            ..self.recipe.probe.clone()
+        }
+    }
+
+    fn manifest(&self, artifact: &std::path::Path) -> Option<Value> {
+        let text = std::fs::read(artifact.join("manifest.json")).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// The hash of a finished artifact.
+    fn hash(&self, artifact: &std::path::Path) -> Result<Option<String>> {
+        let Some(manifest) = self.manifest(artifact) else { return Ok(None) };
+        let manifest: sonovox_artifact::Manifest = serde_json::from_value(manifest)?;
+        Ok(Some(manifest.hash()))
+    }
+
+    /// Refuses a recipe in which the random encoder is another net than the pretrained ones.
+    pub fn check(&self) -> Result<()> {
+        let recipe = self.recipe;
+        let nets = [recipe.planes.encoder, recipe.gaze.encoder, recipe.probe.encoder];
+        ensure!(
+            nets.iter().all(|net| *net == recipe.pretrain.encoder),
+            "the random encoder must be the net of the pretrained ones: expected planes.encoder, gaze.encoder and \
+             probe.encoder to be pretrain.encoder"
+        );
+        Ok(())
+    }
+}
+
+fn finished<R>(summary: &Summary<R>) -> bool {
+    matches!(summary, Summary::Finished { .. })
+}
+
+fn is_of_other_settings(error: &anyhow::Error) -> bool {
+    matches!(super::super::artifact_fault(error), Some(sonovox_artifact::ArtifactError::OtherRun { .. }))
+}

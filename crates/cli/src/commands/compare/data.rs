@@ -1,0 +1,116 @@
+//! The two studies of the comparison, matched and scrambled, and their clips.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use sonovox_report::{Cell, Narration};
+
+use crate::recipe::Recipe;
+
+/// Where studies and clips lie.
+pub struct Data {
+    root: PathBuf,
+}
+
+/// The narrations that `cells` need. Whatever was pretrained on, all that comes after is done and tested on the matched study.
+pub fn needed(cells: &[Cell]) -> Vec<Narration> {
+    let scrambled = cells.iter().any(|cell| cell.narration == Narration::Scrambled);
+    [Narration::Matched].into_iter().chain(scrambled.then_some(Narration::Scrambled)).collect()
+}
+
+impl Data {
+    /// Below `out`.
+    pub fn new(out: &Path) -> Self {
+        Self { root: out.join("data") }
+    }
+
+    /// The study.
+    fn study(&self, narration: Narration) -> PathBuf {
+        self.root.join(narration.to_string()).join("study")
+    }
+
+    /// The clips artifact.
+    pub fn clips(&self, narration: Narration) -> PathBuf {
+        self.root.join(narration.to_string()).join("clips")
+    }
+
+    /// The matched study's truth.
+    pub fn truth(&self) -> PathBuf {
+        self.study(Narration::Matched).join("truth.json")
+    }
+
+    /// Whether the clips are there.
+    pub fn is_made(&self, narration: Narration) -> bool {
+        self.clips(narration).join("manifest.json").is_file()
+    }
+
+    /// Makes study and clips where they are not there; false where that was stopped on request. With `overwrite`, clips of other
+    /// settings are made anew.
+    #[cfg(feature = "media")]
+    pub fn make(&self, narration: Narration, recipe: &Recipe, overwrite: bool) -> Result<bool> {
+        use sonovox_artifact::OnExisting;
+        use sonovox_preprocess::{PreprocessError, RunOptions};
+        use sonovox_study::Study;
+
+        let mut simulate = recipe.simulate.clone();
+        simulate.speech.narration = match narration {
+            Narration::Matched => sonovox_simulate::Narration::Matched,
+            Narration::Scrambled => sonovox_simulate::Narration::Scrambled,
+        };
+        let study = self.study(narration);
+        if !self.is_of(&study, &simulate)? {
+            let bar = crate::progress::bar(0, &format!("simulate, {narration}"));
+            let mut follow = |done: usize, of: usize| {
+                bar.set_length(of as u64);
+                bar.set_position(done as u64);
+            };
+            std::fs::create_dir_all(self.root.join(narration.to_string()))?;
+            sonovox_simulate::run(&simulate, &study, overwrite, &mut follow)?;
+            bar.finish_and_clear();
+        }
+        let mut options = RunOptions { on_existing: OnExisting::Resume, ..RunOptions::default() };
+        let study = Study::open(&study)?;
+        let clips = self.clips(narration);
+        let run = |options: &RunOptions| {
+            sonovox_preprocess::run(&study, &recipe.preprocess, &clips, options, &mut |_| {})
+        };
+        let mut ended = run(&options);
+        if overwrite && ended.as_ref().is_err_and(is_of_other_settings) {
+            options.on_existing = OnExisting::Overwrite;
+            ended = run(&options);
+        }
+        match ended {
+            Err(PreprocessError::Stopped { .. }) => Ok(false),
+            Err(PreprocessError::Artifact(sonovox_artifact::ArtifactError::AlreadyFinished { .. })) => {
+                Ok(true)
+            }
+            ended => ended.map(|_| true).map_err(Into::into),
+        }
+    }
+
+    /// Without media there is nothing to make clips with.
+    #[cfg(not(feature = "media"))]
+    pub fn make(&self, narration: Narration, _recipe: &Recipe, _overwrite: bool) -> Result<bool> {
+        let clips = self.clips(narration);
+        anyhow::ensure!(
+            self.is_made(narration),
+            "{}: expected clips, found none; this build makes none (it leaves out media)",
+            clips.display()
+        );
+        Ok(true)
+    }
+
+    /// Whether a study is there and was made from `config`: its truth holds what it was made from.
+    #[cfg(feature = "media")]
+    fn is_of(&self, study: &Path, config: &sonovox_simulate::SimulateConfig) -> Result<bool> {
+        let Ok(text) = std::fs::read(study.join("truth.json")) else { return Ok(false) };
+        let truth: serde_json::Value = serde_json::from_slice(&text)?;
+        Ok(truth["config"] == serde_json::to_value(config)?)
+    }
+}
+
+#[cfg(feature = "media")]
+fn is_of_other_settings(error: &sonovox_preprocess::PreprocessError) -> bool {
+    use sonovox_artifact::ArtifactError;
+    matches!(error, sonovox_preprocess::PreprocessError::Artifact(ArtifactError::OtherRun { .. }))
+}

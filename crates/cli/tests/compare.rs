@@ -1,0 +1,175 @@
+//! The whole comparison on a study of seconds: run in pieces, kept, refused where settings differ, written down.
+#![cfg(feature = "media")]
+
+mod support;
+
+use std::fs;
+use std::time::SystemTime;
+
+use support::{Folder, sonovox};
+
+const RECIPE: &str = r#"
+[split]
+validation = 0.34
+folds = 2
+[simulate]
+recordings = 6
+subjects = 6
+folds = 2
+sonographers = 2
+seconds = 16.0
+planes = ["femur", "BrainTv"]
+hold_secs = 3.0
+video = { width = 208, height = 160, fps = 5 }
+[preprocess]
+spectrogram = { kind = "log-mel", n_mels = 32, hop_secs = 0.02 }
+frame = { height = 40, width = 48 }
+[pretrain]
+encoder = "tiny"
+voiced_intervals = 4
+order_intervals = 2
+steps_per_epoch = 2
+eval_pairs = 8
+pairs = { window_secs = 1.0, groups = 1 }
+run = { epochs = 2 }
+[planes]
+encoder = "tiny"
+every_nth_frame = 2
+epoch_images = 16
+batch = 8
+run = { epochs = 1 }
+[probe]
+encoder = "tiny"
+every_nth_frame = 2
+l2_values = 3
+max_iterations = 20
+[gaze]
+encoder = "tiny"
+every_nth_frame = 4
+epoch_images = 16
+batch = 8
+run = { epochs = 1 }
+[compare]
+seeds = [4]
+label_shares = [1.0, 0.2]
+subject = "words"
+curves = ["words"]
+"#;
+
+/// Cells of random, order, words and scrambled words in two turns.
+const CELLS: usize = 2 * (4 + 5 + 6 + 6);
+
+struct Comparison {
+    folder: Folder,
+}
+
+impl Comparison {
+    fn new() -> Self {
+        let folder = Folder::new();
+        fs::create_dir(folder.file("methods")).expect("made");
+        let order = "[pretrain]\nweights = { cls = 0.0, cont = 0.0, ord = 1.0 }\n";
+        let words = "[pretrain]\nweights = { cls = 0.0, cont = 1.0, ord = 0.0 }\n";
+        fs::write(folder.file("methods/order.toml"), order).expect("written");
+        fs::write(folder.file("methods/words.toml"), words).expect("written");
+        fs::write(folder.file("recipe.toml"), RECIPE).expect("written");
+        Self { folder }
+    }
+
+    /// Calls `sonovox compare`; what it says, and its exit code.
+    fn call(&self, more: &[&str]) -> support::Said {
+        let at = |name: &str| self.folder.path(name);
+        let methods = format!("compare.methods_dir={:?}", at("methods"));
+        let paths = [at("recipe.toml"), at("out"), at("docs/results.md")];
+        let [recipe, out, results] = &paths;
+        let own = ["compare", "--recipe", recipe, "--out", out, "--results", results, "--set", &methods];
+        sonovox(&[&own, more].concat())
+    }
+
+    fn page(&self) -> String {
+        fs::read_to_string(self.folder.file("docs/results.md")).expect("a page")
+    }
+
+    fn made(&self, cell: &str) -> SystemTime {
+        let manifest = self.folder.file("out").join(cell).join("manifest.json");
+        fs::metadata(manifest).and_then(|facts| facts.modified()).expect("an artifact")
+    }
+}
+
+#[test]
+fn a_comparison_is_made_in_pieces_and_written_down() {
+    let comparison = Comparison::new();
+    let said = comparison.call(&["--hours", "0"]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    let page = comparison.page();
+    assert!(page.contains(&format!("**{CELLS} of {CELLS} cells are missing**")), "{page}");
+    assert!(page.contains("nothing clinical follows from it"), "{page}");
+    assert!(
+        page.lines().any(|line| line.starts_with("| words, scrambled") && line.contains("missing")),
+        "{page}"
+    );
+
+    let said = comparison.call(&["--only", "order"]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    let first = comparison.made("matched/order/fold-0-seed-4/planes-20");
+    assert!(!comparison.folder.has("out/data/scrambled"), "nothing of it was asked for");
+
+    let said = comparison.call(&[]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    assert_eq!(comparison.made("matched/order/fold-0-seed-4/planes-20"), first, "kept");
+    let page = comparison.page();
+    assert!(page.contains(&format!("All {CELLS} cells are done")), "{page}");
+    assert!(!page.contains("missing"), "{page}");
+    for row in [
+        "| random ",
+        "| order ",
+        "| words ",
+        "| words, scrambled ",
+        "| static map ",
+        "| words − order ",
+        "| chance ",
+    ] {
+        assert!(page.contains(row), "{row}: {page}");
+    }
+    let figure = fs::read_to_string(comparison.folder.file("docs/figures/alignment.svg")).expect("a figure");
+    assert!(figure.contains("words, scrambled") && figure.contains("alignment_auc"), "{figure}");
+    assert!(comparison.folder.has("docs/figures/labels.svg"));
+
+    pieces(&comparison);
+}
+
+/// A lost cell is made again, what was made of it too; other settings are not mixed in.
+fn pieces(comparison: &Comparison) {
+    let cell = "scrambled/words/fold-1-seed-4/gaze";
+    fs::remove_dir_all(comparison.folder.file("out").join(cell)).expect("removed");
+    let said = comparison.call(&["--list"]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    assert!(
+        said.out.contains(&format!("{} of {CELLS} cells done, 0 of other settings", CELLS - 1)),
+        "{}",
+        said.out
+    );
+    assert!(
+        said.out.contains("gaze 1/2") && said.out.contains("missing: 1 cells, about 0.00 hours\n"),
+        "{}",
+        said.out
+    );
+    assert!(!comparison.folder.has(&format!("out/{cell}")), "a list runs nothing");
+
+    let other = ["--set", "gaze.epoch_images=8"];
+    let said = comparison.call(&other).refused();
+    assert!(said.contains("was made with other settings ([gaze])"), "{said}");
+    let said = comparison.call(&["--only", "nobody"]).refused();
+    assert!(said.contains("expected a method of the comparison (random, order, words)"), "{said}");
+    let said = comparison.call(&["--set", "gaze.encoder=small"]).refused();
+    assert!(said.contains("must be the net of the pretrained ones"), "{said}");
+
+    let planes = comparison.made("matched/words/fold-0-seed-4/planes-100");
+    let said = comparison.call(&[&other[..], &["--overwrite"]].concat());
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    assert_eq!(
+        comparison.made("matched/words/fold-0-seed-4/planes-100"),
+        planes,
+        "only what differs is made anew"
+    );
+    assert!(comparison.page().contains(&format!("All {CELLS} cells are done")));
+}

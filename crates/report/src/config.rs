@@ -1,0 +1,62 @@
+//! Settings of the comparison: the recipe's `[compare]` section.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ReportError;
+
+/// The whole section. The sections beside it say what a cell is: the study, the networks, the epochs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CompareConfig {
+    /// Folder of methods of pretraining, a TOML file to each, laid over the recipe.
+    pub methods_dir: PathBuf,
+    /// Names of the methods (files without `.toml`) in the tables' order; none: all of the folder, by name. A random encoder
+    /// comes before them by itself.
+    pub methods: Vec<String>,
+    /// Seeds of weights and draws; every method is run with each.
+    pub seeds: Vec<u64>,
+    /// Shares of the labels, above 0 and at most 1, for the frozen probe and the fine-tuning of planes.
+    pub label_shares: Vec<f64>,
+    /// The method that the others are held against.
+    pub subject: String,
+    /// Methods whose held-out alignment is drawn over the epochs.
+    pub curves: Vec<String>,
+    /// Which held-out value of the event log that is.
+    pub curve_value: String,
+}
+
+impl Default for CompareConfig {
+    fn default() -> Self {
+        Self {
+            methods_dir: "data/recipes/methods".into(),
+            methods: Vec::new(),
+            seeds: vec![1, 2],
+            label_shares: vec![1.0, 0.1, 0.02],
+            subject: "ours".to_owned(),
+            curves: vec!["paper".to_owned(), "ours".to_owned()],
+            curve_value: "alignment_auc".to_owned(),
+        }
+    }
+}
+
+impl CompareConfig {
+    /// Refuses settings outside their range.
+    ///
+    /// # Errors
+    /// Names the first setting that is wrong, what it must be and what it is.
+    pub fn validate(&self) -> Result<(), ReportError> {
+        let refuse = |setting, expected, found| Err(ReportError::Setting { setting, expected, found });
+        if self.seeds.is_empty() {
+            return refuse("seeds", "at least one", "none".to_owned());
+        }
+        if self.label_shares.is_empty() {
+            return refuse("label_shares", "at least one", "none".to_owned());
+        }
+        match self.label_shares.iter().find(|share| !(**share > 0.0 && **share <= 1.0)) {
+            Some(share) => refuse("label_shares", "above 0 and at most 1", share.to_string()),
+            None => Ok(()),
+        }
+    }
+}

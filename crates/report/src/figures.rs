@@ -1,0 +1,211 @@
+//! Figures, as SVG.
+
+use std::fs;
+use std::ops::Range;
+use std::path::Path;
+
+use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
+use plotters::prelude::*;
+use serde_json::Value;
+
+use crate::cell::{Kind, Narration, percent};
+use crate::gather::{Gathered, probe_at};
+use crate::{Cell, CompareConfig, ReportError, Spread};
+
+/// A line of a figure, with the spread of each point.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// What it is.
+    pub name: String,
+    /// x, and y with its spread.
+    pub points: Vec<(f64, Spread)>,
+}
+
+/// Pixels.
+const SIZE: (u32, u32) = (760, 460);
+
+/// Draws the figures of a comparison into `dir`; gives a caption and the name of each file.
+///
+/// # Errors
+/// When an event log cannot be read or a figure cannot be written.
+pub fn write_figures(
+    gathered: &Gathered,
+    config: &CompareConfig,
+    dir: &Path,
+) -> Result<Vec<(String, String)>, ReportError> {
+    fs::create_dir_all(dir).map_err(ReportError::io(dir))?;
+    let mut made = Vec::new();
+    let epochs = over_epochs(gathered, config)?;
+    if !epochs.is_empty() {
+        let file = "alignment.svg";
+        let axes = ("epoch", config.curve_value.as_str());
+        write_curves(&dir.join(file), axes, &epochs)?;
+        made.push((
+            format!(
+                "Held-out `{}` after every epoch of pretraining, mean and spread over turns.",
+                config.curve_value
+            ),
+            file.to_owned(),
+        ));
+    }
+    let labels = over_labels(gathered);
+    if labels.iter().any(|series| series.points.len() > 1) {
+        let file = "labels.svg";
+        write_curves(&dir.join(file), ("labels, %", "macro F1 of the frozen probe, %"), &labels)?;
+        made.push(("Macro F1 of the frozen probe against the share of labels.".to_owned(), file.to_owned()));
+    }
+    Ok(made)
+}
+
+/// F1 of the probe against the share of labels.
+fn over_labels(gathered: &Gathered) -> Vec<Series> {
+    let mut shares = gathered.plan().label_shares.clone();
+    shares.sort_by(f64::total_cmp);
+    let series = |(method, narration): (&crate::Method, Narration)| {
+        let point = |&share: &f64| {
+            let figure = probe_at(share, "f1");
+            let f1 = |value: &Value| figure(value).map(|f1| 100.0 * f1);
+            let spread = gathered.spread(&method.name, narration, Kind::Probe, &f1)?;
+            Some((percent(share), spread))
+        };
+        let name = match narration {
+            Narration::Matched => method.name.clone(),
+            Narration::Scrambled => return None,
+        };
+        let points: Vec<_> = shares.iter().filter_map(point).collect();
+        (!points.is_empty()).then_some(Series { name, points })
+    };
+    gathered.plan().rows().into_iter().filter_map(series).collect()
+}
+
+/// A held-out value after every epoch of pretraining.
+fn over_epochs(gathered: &Gathered, config: &CompareConfig) -> Result<Vec<Series>, ReportError> {
+    let mut all = Vec::new();
+    for (method, narration) in gathered.plan().rows() {
+        if !config.curves.contains(&method.name) {
+            continue;
+        }
+        let mut by_epoch: Vec<Vec<f64>> = Vec::new();
+        for (seed, fold) in gathered.plan().turns() {
+            let cell = Cell { method: method.name.clone(), narration, fold, seed, kind: Kind::Pretrain };
+            if gathered.missing().contains(&cell) {
+                continue;
+            }
+            let path = cell.path(gathered.root()).join("events.jsonl");
+            for (epoch, value) in epoch_values(&path, &config.curve_value)?.into_iter().enumerate() {
+                if by_epoch.len() <= epoch {
+                    by_epoch.push(Vec::new());
+                }
+                by_epoch[epoch].push(value);
+            }
+        }
+        let points: Vec<_> = by_epoch
+            .iter()
+            .enumerate()
+            .filter_map(|(epoch, values)| Some(((epoch + 1) as f64, Spread::of(values)?)))
+            .collect();
+        if !points.is_empty() {
+            let suffix = if narration == Narration::Scrambled { ", scrambled" } else { "" };
+            all.push(Series { name: format!("{}{suffix}", method.name), points });
+        }
+    }
+    Ok(all)
+}
+
+/// The values called `name` in the epochs of an event log, in order; held-out ones are logged after training ones.
+fn epoch_values(path: &Path, name: &str) -> Result<Vec<f64>, ReportError> {
+    let text = fs::read_to_string(path).map_err(ReportError::io(path))?;
+    let mut values: Vec<f64> = Vec::new();
+    for line in text.lines() {
+        let event: Value = serde_json::from_str(line)
+            .map_err(|error| ReportError::Garbled { path: path.to_owned(), cause: error.to_string() })?;
+        if event["event"] == "held_out"
+            && let Some(value) = event[name].as_f64()
+        {
+            values.push(value);
+        }
+    }
+    Ok(values)
+}
+
+/// Draws lines with the spread of their points into the SVG `path`; `axes` names x and y. An x axis that spans more than a
+/// factor of ten from above 0 is logarithmic.
+///
+/// # Errors
+/// When the figure cannot be written.
+///
+/// # Panics
+/// When there is no point at all.
+pub fn write_curves(path: &Path, axes: (&str, &str), series: &[Series]) -> Result<(), ReportError> {
+    let xs = || series.iter().flat_map(|series| &series.points).map(|point| point.0);
+    assert!(xs().next().is_some(), "a figure without points");
+    let (least, most) = (xs().fold(f64::INFINITY, f64::min), xs().fold(f64::NEG_INFINITY, f64::max));
+    let drawn = if least > 0.0 && most > 10.0 * least {
+        draw(path, (least / 1.15..most * 1.15).log_scale(), axes, series)
+    } else {
+        draw(path, with_margin(least, most), axes, series)
+    };
+    drawn.map_err(|error| ReportError::Figure { path: path.to_owned(), cause: error.to_string() })
+}
+
+fn with_margin(low: f64, high: f64) -> Range<f64> {
+    let margin = 0.05 * (high - low).max(1e-3);
+    low - margin..high + margin
+}
+
+fn draw<X>(path: &Path, x: X, axes: (&str, &str), series: &[Series]) -> Result<(), Box<dyn std::error::Error>>
+where
+    X: AsRangedCoord<Value = f64>,
+    X::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
+{
+    let spreads = || series.iter().flat_map(|series| &series.points).map(|point| point.1);
+    let least = spreads().map(|spread| spread.mean - spread.std).fold(f64::INFINITY, f64::min);
+    let most = spreads().map(|spread| spread.mean + spread.std).fold(f64::NEG_INFINITY, f64::max);
+    let area = SVGBackend::new(path, SIZE).into_drawing_area();
+    area.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(&area)
+        .margin(14)
+        .x_label_area_size(44)
+        .y_label_area_size(60)
+        .build_cartesian_2d(x, with_margin(least, most))?;
+    chart.configure_mesh().x_desc(axes.0).y_desc(axes.1).light_line_style(WHITE).draw()?;
+    for (number, series) in series.iter().enumerate() {
+        let colour = Palette99::pick(number).to_rgba();
+        let means = series.points.iter().map(|(x, spread)| (*x, spread.mean));
+        chart
+            .draw_series(LineSeries::new(means, colour.stroke_width(2)).point_size(3))?
+            .label(&series.name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+        let whiskers = series.points.iter().map(|(x, spread)| {
+            let ends = [(*x, spread.mean - spread.std), (*x, spread.mean + spread.std)];
+            PathElement::new(ends, colour.stroke_width(1))
+        });
+        chart.draw_series(whiskers)?;
+    }
+    chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK.mix(0.4)).draw()?;
+    area.present()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_has_a_line_and_a_name_to_each_series() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let point = |x: f64, mean: f64| (x, Spread { mean, std: 0.02, count: 2 });
+        let series = ["paper", "ours"].map(|name| Series {
+            name: name.to_owned(),
+            points: vec![point(1.0, 0.5), point(2.0, 0.6), point(3.0, 0.7)],
+        });
+        let path = dir.path().join("f.svg");
+        write_curves(&path, ("epoch", "area"), &series).expect("drawn");
+        let text = fs::read_to_string(&path).expect("an SVG");
+        assert!(text.starts_with("<svg") && text.trim_end().ends_with("</svg>"));
+        for word in ["paper", "ours", "epoch", "area"] {
+            assert!(text.contains(word), "{word}");
+        }
+        assert!(text.matches("<polyline").count() >= 2 + 6);
+    }
+}

@@ -1,0 +1,108 @@
+//! The page of results.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use crate::gather::Gathered;
+use crate::tables::{self, Protocol};
+use crate::{ReportError, paper};
+
+/// What the page says beside its tables.
+#[derive(Clone, Debug, Default)]
+pub struct Notes {
+    /// What the cells are: study, network, epochs. A line each.
+    pub sizes: Vec<String>,
+    /// The method that the others are held against.
+    pub subject: String,
+    /// Figures to show: what each shows, and its path from the page.
+    pub figures: Vec<(String, String)>,
+}
+
+const NO_CLAIM: &str = "Everything here is learned and tested on simulated\nscans with simulated narration. It shows whether a method can use what is said; **nothing clinical follows from it**.";
+
+/// Writes the page `path` from what has been gathered.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_results(path: &Path, gathered: &Gathered, notes: &Notes) -> Result<(), ReportError> {
+    if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir).map_err(ReportError::io(dir))?;
+    }
+    fs::write(path, page(gathered, notes)).map_err(ReportError::io(path))
+}
+
+fn page(gathered: &Gathered, notes: &Notes) -> String {
+    let turns = gathered.plan().turns().len();
+    let (folds, seeds) = (gathered.plan().folds, gathered.plan().seeds.len());
+    let mut page = format!(
+        "# Results\n\nWritten by `sonovox compare` from the cells that are done; do not edit. {NO_CLAIM}\n\n\
+         Mean ± standard deviation over folds by subject ({folds}) and seeds ({seeds}), {turns} turns in all; `[n]` where only n are \
+         done.\nThe same seed gives every method the same labels. *Scrambled*: pretrained on the same voices at the same \
+         times, saying\nanother plane's words; a gain that is there as well has nothing to do with what is said.\n\n"
+    );
+    for line in &notes.sizes {
+        page += &format!("- {line}\n");
+    }
+    page += &missing(gathered);
+    let mut section = |title: &str, words: &str, table: String| {
+        page += &format!("\n## {title}\n\n{words}\n\n{table}");
+    };
+    section(
+        "Planes, frozen probe",
+        "Macro F1, precision and recall in percent. Logistic regression on the pooled last map; nothing of the encoder is \
+         trained.",
+        tables::planes(gathered, Protocol::Probe),
+    );
+    section(
+        "Planes, fine-tuned",
+        "Macro F1, precision and recall in percent. Encoder and head are trained on the labels.",
+        tables::planes(gathered, Protocol::Finetuning),
+    );
+    section(
+        "Differences",
+        "In points of F1, turn by turn, with the number of turns above 0: what does not depend on how hard a fold is.",
+        tables::differences(gathered, &notes.subject),
+    );
+    section(
+        "Gaze, fine-tuned",
+        "The static map is the mean of the training targets: a model that is no better has not learned to look at the image.",
+        tables::gaze(gathered),
+    );
+    section(
+        "Speech",
+        "On held-out subjects. Recall of the right moment among all (v→s: a frame asks for its speech); *alignment*: the same \
+         as an area\nunder the curve; *affinity*: does the cosine tell utterances that name the plane on the screen from small \
+         talk over a plane, or over\nany picture; *right words*: a plane's picture against words about its own and about \
+         other planes, from other recordings. The last\ntwo are the shortcut, on training recordings: speech without content \
+         must not find its recording.",
+        tables::speech(gathered),
+    );
+    section(
+        "The published figures: other data",
+        &format!(
+            "{}. Real scans, larger nets, all labels: orders can be compared, numbers cannot.",
+            paper::SOURCE
+        ),
+        [tables::paper_planes(), tables::paper_gaze(), tables::paper_ablation()].join("\n"),
+    );
+    for (caption, file) in &notes.figures {
+        page += &format!("\n![{caption}]({file})\n\n{caption}\n");
+    }
+    page
+}
+
+/// One line to each kind of missing cell and method.
+fn missing(gathered: &Gathered) -> String {
+    let total = gathered.plan().cells().len();
+    let missing = gathered.missing();
+    if missing.is_empty() {
+        return format!("- All {total} cells are done.\n");
+    }
+    let mut by_row: BTreeMap<String, usize> = BTreeMap::new();
+    for cell in missing {
+        *by_row.entry(format!("{} ({})", cell.method, cell.narration)).or_default() += 1;
+    }
+    let rows: Vec<String> = by_row.iter().map(|(row, count)| format!("{row} {count}")).collect();
+    format!("- **{} of {total} cells are missing**: {}.\n", missing.len(), rows.join(", "))
+}

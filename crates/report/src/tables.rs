@@ -1,0 +1,244 @@
+//! The tables of the results, each from the gathered figures.
+
+use serde_json::Value;
+
+use crate::cell::{Kind, Method, Narration, percent};
+use crate::gather::{Figure, Gathered, OwnedFigure, at, probe_at};
+use crate::markdown::Table;
+use crate::{Spread, paper};
+
+/// Shown where no cell has the figure yet.
+const MISSING: &str = "missing";
+/// Shown where a method cannot have the figure.
+const NONE: &str = "–";
+
+/// Which protocol detects planes.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Protocol {
+    /// Logistic regression on the frozen encoder.
+    Probe,
+    /// The encoder is trained on.
+    Finetuning,
+}
+
+impl Protocol {
+    /// The cell and the figure of a macro score at a label share.
+    fn figure<'a>(self, share: f64, score: &'a str) -> (Kind, OwnedFigure<'a>) {
+        match self {
+            Self::Probe => (Kind::Probe, Box::new(probe_at(share, score))),
+            Self::Finetuning => {
+                let pointer = format!("/macro/{score}");
+                (Kind::Planes(share), Box::new(move |value: &Value| at(&pointer)(value)))
+            }
+        }
+    }
+}
+
+/// Planes by label share: F1 with its spread, and precision and recall.
+pub fn planes(gathered: &Gathered, protocol: Protocol) -> String {
+    let shares = &gathered.plan().label_shares;
+    let head = shares.iter().map(|&share| format!("F1 (P / R), {} % of labels", percent(share)));
+    let mut table = Table::new(["method".to_owned()].into_iter().chain(head));
+    each_row(
+        gathered,
+        |method, narration| {
+            let of = |share: f64| {
+                let spread = |score: &str| {
+                    let (kind, figure) = protocol.figure(share, score);
+                    gathered.spread(&method.name, narration, kind, &|value| figure(value).map(|v| 100.0 * v))
+                };
+                match (spread("f1"), spread("precision"), spread("recall")) {
+                    (Some(f1), Some(p), Some(r)) => {
+                        format!("{f1:.1} ({:.0} / {:.0}){}", p.mean, r.mean, incomplete(gathered, &f1))
+                    }
+                    _ => MISSING.to_owned(),
+                }
+            };
+            Some(shares.iter().map(|&share| of(share)).collect())
+        },
+        &mut table,
+    );
+    table.text()
+}
+
+/// Gaze, with the static map and the uniform one.
+pub fn gaze(gathered: &Gathered) -> String {
+    const SCORES: [&str; 5] = ["kl", "nss", "auc_judd", "cc", "sim"];
+    let mut table = Table::new(["method", "KL (lower)", "NSS", "AUC", "CC", "SIM"]);
+    let cells = |method: &str, narration, who: &str| {
+        let shown = |score: &str| {
+            let pointer = format!("/{who}/{score}");
+            show(gathered, (method, narration), Kind::Gaze, &at(&pointer), 2)
+        };
+        SCORES.iter().map(|score| shown(score)).collect::<Vec<String>>()
+    };
+    each_row(gathered, |method, narration| Some(cells(&method.name, narration, "model")), &mut table);
+    for (name, who) in [("static map", "static"), ("uniform map", "uniform")] {
+        // the same in every method's cells, as they test the same frames
+        table.row([vec![name.to_owned()], cells(crate::RANDOM, Narration::Matched, who)].concat());
+    }
+    table.text()
+}
+
+/// What the encoders know of held-out speech.
+pub fn speech(gathered: &Gathered) -> String {
+    let recall = |direction: &'static str, k: u64| -> OwnedFigure<'static> {
+        Box::new(move |value| {
+            let all = value["retrieval"][direction]["recall"].as_array()?;
+            all.iter().find(|recall| recall["k"] == k)?["recall"].as_f64()
+        })
+    };
+    let pointer = |pointer: &'static str| -> OwnedFigure<'static> { Box::new(at(pointer)) };
+    let columns = [
+        ("R@1 v→s", recall("video_to_speech", 1)),
+        ("R@1 s→v", recall("speech_to_video", 1)),
+        ("R@10 v→s", recall("video_to_speech", 10)),
+        ("R@10 s→v", recall("speech_to_video", 10)),
+        ("alignment", pointer("/retrieval/alignment_auc")),
+        ("affinity", pointer("/affinity/auc")),
+        ("affinity, any picture", pointer("/affinity/auc_anywhere")),
+        ("right words", pointer("/phrases/auc_video_to_speech")),
+        ("recording from small talk", pointer("/train_shortcut/unrelated/recall")),
+        ("from silence", pointer("/train_shortcut/silent/recall")),
+    ];
+    let mut table = Table::new(["method"].into_iter().chain(columns.iter().map(|(name, _)| *name)));
+    each_row(
+        gathered,
+        |method, narration| {
+            let shown =
+                |figure: Figure<'_>| show(gathered, (&method.name, narration), Kind::Alignment, figure, 2);
+            method.embeds.then(|| columns.iter().map(|(_, figure)| shown(figure)).collect())
+        },
+        &mut table,
+    );
+    let chance = |figure: &'static str| {
+        let spreads = gathered.plan().rows().into_iter().filter_map(|(method, narration)| {
+            gathered.spread(&method.name, narration, Kind::Alignment, &at(figure))
+        });
+        spreads.map(|spread| spread.mean).next()
+    };
+    let shown = |value: Option<f64>| value.map_or_else(|| NONE.to_owned(), |value| format!("{value:.2}"));
+    let recalls =
+        ["/retrieval/video_to_speech/recall/0/chance", "/retrieval/video_to_speech/recall/2/chance"];
+    let [first, tenth] = recalls.map(|pointer| shown(chance(pointer)));
+    let half = || "0.50".to_owned();
+    table.row(vec![
+        "chance".to_owned(),
+        first.clone(),
+        first,
+        tenth.clone(),
+        tenth,
+        half(),
+        half(),
+        half(),
+        half(),
+        shown(chance("/train_shortcut/unrelated/chance")),
+        shown(chance("/train_shortcut/silent/chance")),
+    ]);
+    table.text()
+}
+
+/// The differences that the comparison is about: `a` minus `b` in F1, turn by turn.
+pub fn differences(gathered: &Gathered, subject: &str) -> String {
+    let shares = &gathered.plan().label_shares;
+    let columns: Vec<(Protocol, f64)> = [Protocol::Probe, Protocol::Finetuning]
+        .into_iter()
+        .flat_map(|protocol| shares.iter().map(move |&share| (protocol, share)))
+        .collect();
+    let head = columns.iter().map(|&(protocol, share)| {
+        let name = if protocol == Protocol::Probe { "probe" } else { "fine-tuned" };
+        format!("{name}, {} %", percent(share))
+    });
+    let mut table = Table::new(["F1 of".to_owned()].into_iter().chain(head));
+    let mut row = |name: String, a: (&str, Narration), b: (&str, Narration)| {
+        let cells = columns.iter().map(|&(protocol, share)| {
+            let (kind, figure) = protocol.figure(share, "f1");
+            difference(&gathered.differences(a, b, kind, &|value| figure(value).map(|v| 100.0 * v)))
+        });
+        table.row([name].into_iter().chain(cells).collect());
+    };
+    let methods = &gathered.plan().methods;
+    for method in methods.iter().filter(|method| method.hears) {
+        let name = method.name.as_str();
+        row(format!("{name}: matched − scrambled"), (name, Narration::Matched), (name, Narration::Scrambled));
+    }
+    if methods.iter().any(|method| method.name == subject) {
+        for other in methods.iter().filter(|method| method.name != subject) {
+            let name = format!("{subject} − {}", other.name);
+            row(name, (subject, Narration::Matched), (&other.name, Narration::Matched));
+        }
+    }
+    table.text()
+}
+
+/// Mean difference with its spread, and in how many turns it is above 0.
+fn difference(values: &[f64]) -> String {
+    let Some(spread) = Spread::of(values) else { return MISSING.to_owned() };
+    let above = values.iter().filter(|value| **value > 0.0).count();
+    format!("{:+.1} ± {:.1} ({above}/{})", spread.mean, spread.std, spread.count)
+}
+
+/// The published plane detection.
+pub fn paper_planes() -> String {
+    let mut table = Table::new(["pretraining", "F1", "precision", "recall"]);
+    for (name, [precision, recall, f1]) in paper::PLANES {
+        let shown = |(mean, std): (f64, f64)| format!("{mean:.1} ± {std:.1}");
+        table.row(vec![name.to_owned(), shown(f1), shown(precision), shown(recall)]);
+    }
+    table.text()
+}
+
+/// The published gaze prediction.
+pub fn paper_gaze() -> String {
+    let mut table = Table::new(["pretraining", "KL (lower)", "NSS", "AUC", "CC", "SIM"]);
+    for (name, scores) in paper::GAZE {
+        table.row([name.to_owned()].into_iter().chain(scores.map(|score| format!("{score:.2}"))).collect());
+    }
+    table.text()
+}
+
+/// The published ablation.
+pub fn paper_ablation() -> String {
+    let mut table = Table::new(["losses", "F1", "gaze KL"]);
+    for (name, f1, kl) in paper::ABLATION {
+        table.row(vec![name.to_owned(), format!("{f1:.1}"), format!("{kl:.2}")]);
+    }
+    table.text()
+}
+
+/// A row to each method and narration; none where `cells` gives none.
+fn each_row(
+    gathered: &Gathered,
+    cells: impl Fn(&Method, Narration) -> Option<Vec<String>>,
+    table: &mut Table,
+) {
+    for (method, narration) in gathered.plan().rows() {
+        let name = match narration {
+            Narration::Matched => method.name.clone(),
+            Narration::Scrambled => format!("{}, scrambled", method.name),
+        };
+        if let Some(cells) = cells(method, narration) {
+            table.row([vec![name], cells].concat());
+        }
+    }
+}
+
+/// The mean of a figure with its spread; "missing" where cells are, a dash where they are all there and none has it.
+fn show(
+    gathered: &Gathered,
+    row: (&str, Narration),
+    kind: Kind,
+    figure: Figure<'_>,
+    decimals: usize,
+) -> String {
+    match gathered.spread(row.0, row.1, kind, figure) {
+        Some(spread) => format!("{spread:.decimals$}{}", incomplete(gathered, &spread)),
+        None if gathered.is_complete(row.0, row.1, kind) => NONE.to_owned(),
+        None => MISSING.to_owned(),
+    }
+}
+
+/// ` [2]` where only two turns are there.
+fn incomplete(gathered: &Gathered, spread: &Spread) -> String {
+    if spread.count == gathered.plan().turns().len() { String::new() } else { format!(" [{}]", spread.count) }
+}
