@@ -15,7 +15,7 @@ fn planes(f1: f64) -> Value {
 /// Of a cell, its `metrics.json`: F1 grows with seed and fold, and `ours` is ten points above all others.
 fn metrics(cell: &Cell) -> Value {
     let best = cell.method == "ours" && cell.narration == Narration::Matched;
-    let f1 = 0.4 + 0.02 * cell.fold as f64 + 0.01 * cell.seed as f64 + if best { 0.1 } else { 0.0 };
+    let f1 = 0.4 + 0.02 * f64::from(cell.fold) + 0.01 * cell.seed as f64 + if best { 0.1 } else { 0.0 };
     match cell.kind {
         Kind::Pretrain => Value::Null,
         Kind::Planes(share) => planes(f1 * share.max(0.5)),
