@@ -91,14 +91,14 @@ impl Aligner {
         let grey = self.library.frames(frames)?;
         let images = input::frames(grey, self.library.height(), self.library.width(), &self.device)?;
         let seen = self.networks.look(&[&images], Mode::Eval)?;
-        Ok(self.networks.project_video(&seen[0].pooled)?)
+        Ok(self.networks.project_video(&seen[0].pooled, Mode::Eval)?)
     }
 
     fn hear(&self, windows: &[(usize, f64)]) -> Result<Tensor, PretrainError> {
         let at = |&(recording, secs): &(usize, f64)| Window { recording, secs, speed: 1.0 };
         let rows = self.library.speech(&windows.iter().map(at).collect::<Vec<_>>())?;
         let windows = input::speech(rows, self.library.time(), self.library.bands(), &self.device)?;
-        Ok(self.networks.project_speech(&self.networks.hear(&windows, Mode::Eval)?.pooled)?)
+        Ok(self.networks.project_speech(&self.networks.hear(&windows, Mode::Eval)?.pooled, Mode::Eval)?)
     }
 }
 

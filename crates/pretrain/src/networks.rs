@@ -6,7 +6,7 @@ use std::path::Path;
 use candle_core::{Result, Tensor, Var};
 use sonovox_model::{
     AffineHead, AffineHeadConfig, CoAttention, CoAttentionConfig, Features, Fusion, FusionConfig, OrderHead,
-    OrderHeadConfig, Projection, ProjectionConfig, SeResNext, TemporalGraph, TemporalGraphConfig,
+    OrderHeadConfig, Projection, SeResNext, TemporalGraph, TemporalGraphConfig,
 };
 use sonovox_ops::{Init, Mode, ParamStore};
 
@@ -24,6 +24,8 @@ pub struct Networks {
     affine: Option<AffineHead>,
     sync: Option<CoAttention>,
     graph: Option<TemporalGraph>,
+    video_views: Option<Projection>,
+    speech_views: Option<Projection>,
     log_inv_temperature: Option<Var>,
 }
 
@@ -36,10 +38,14 @@ impl Networks {
         let (encoder, scope) = (config.encoder_config(), store.scope());
         let heads = scope.pp("heads");
         let (weights, width) = (&config.weights, encoder.features());
-        let projection = ProjectionConfig::default();
+        let projection = config.projection;
         let project = |name: &str| {
             let make = || Projection::new(&projection, width, &heads.pp(name));
             weights.embeds_pairs().then(make).transpose()
+        };
+        let project_views = |name: &str, weight: f64| {
+            let make = || Projection::new(&projection, width, &heads.pp(name));
+            (weight > 0.0).then(make).transpose()
         };
         let make_temperature = || {
             let start = Init::Const((1.0 / config.temperature).ln());
@@ -64,6 +70,8 @@ impl Networks {
             affine: (weights.affine > 0.0).then(make_affine).transpose()?,
             sync: (weights.sync > 0.0).then(make_sync).transpose()?,
             graph: weights.needs_clips().then(make_graph).transpose()?,
+            video_views: project_views("video_views", weights.video_views)?,
+            speech_views: project_views("speech_views", weights.speech_views)?,
             log_inv_temperature: has_temperature.then(make_temperature).transpose()?,
         })
     }
@@ -98,16 +106,33 @@ impl Networks {
     ///
     /// # Errors
     /// When a tensor operation fails, or no weighted loss embeds pairs.
-    pub fn project_video(&self, features: &Tensor) -> Result<Tensor> {
-        made(self.video_projection.as_ref())?.forward(features)
+    pub fn project_video(&self, features: &Tensor, mode: Mode) -> Result<Tensor> {
+        made(self.video_projection.as_ref())?.forward(features, mode)
     }
 
     /// Embeddings of pooled speech features: `[N, D]`.
     ///
     /// # Errors
     /// When a tensor operation fails, or no weighted loss embeds pairs.
-    pub fn project_speech(&self, features: &Tensor) -> Result<Tensor> {
-        made(self.speech_projection.as_ref())?.forward(features)
+    pub fn project_speech(&self, features: &Tensor, mode: Mode) -> Result<Tensor> {
+        made(self.speech_projection.as_ref())?.forward(features, mode)
+    }
+
+    /// Embeddings that two frames of an interval are compared by, from pooled video features: `[N, D]`, or `None` where that has no
+    /// weight.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn view_video(&self, features: &Tensor, mode: Mode) -> Result<Option<Tensor>> {
+        self.video_views.as_ref().map(|head| head.forward(features, mode)).transpose()
+    }
+
+    /// The same of two speech windows, from pooled speech features.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn view_speech(&self, features: &Tensor, mode: Mode) -> Result<Option<Tensor>> {
+        self.speech_views.as_ref().map(|head| head.forward(features, mode)).transpose()
     }
 
     /// Logits of being in step `[P]` from maps of frames `[P, H, W, C]` and of their speech `[P V, bands, time, C]`, or `None`

@@ -21,11 +21,12 @@ use support::{Speech, write_clips};
 
 /// A tiny network on batches of eight pairs, with the losses of `weights`.
 fn config(weights: LossWeights) -> PretrainConfig {
+    let views = weights.needs_views();
     let mut config =
         PretrainConfig { encoder: Preset::Tiny, weights, eval_pairs: 64, ..PretrainConfig::default() };
     config.pairs.window_secs = 1.0;
-    config.pairs.groups = 1;
-    config.voiced_intervals = 8;
+    config.pairs.groups = if views { 2 } else { 1 };
+    config.voiced_intervals = if views { 4 } else { 8 };
     config.order_intervals = 8;
     config.affine.frames = 8;
     config.graph.clips = 4;
@@ -84,6 +85,8 @@ fn alone() -> Vec<(&'static str, LossWeights)> {
         ("graph_intra", LossWeights { graph_intra: 1.0, ..none() }),
         ("graph_inter", LossWeights { graph_inter: 1.0, ..none() }),
         ("snippets", LossWeights { snippets: 1.0, ..none() }),
+        ("video_views", LossWeights { video_views: 1.0, ..none() }),
+        ("speech_views", LossWeights { speech_views: 1.0, ..none() }),
     ]
 }
 
@@ -118,6 +121,26 @@ fn several_windows_and_a_recordings_mean_taken_off_overfit_too() {
     }
 }
 
+/// What `pairs.negatives = "batch"` is for: nothing is heard for negatives, and nothing but them is lost.
+#[test]
+fn pairs_without_negatives_of_their_own_overfit_and_refuse_losses_that_need_them() {
+    let dir = tempfile::tempdir().expect("dir");
+    let clips = dir.path().join("clips");
+    write_clips(&clips, 8, 16, Speech::Matching);
+    let mut config = config(LossWeights { cont: 1.0, ..LossWeights::none() });
+    config.pairs.negatives = Negatives::Batch;
+    config.projection.batch_norm = true;
+    let (value, chance) = overfit(&clips, &config, "cont", 120);
+    assert!(value < 0.6 * chance, "{value:.3} of a chance level of {chance:.3}");
+    let batch = made(&clips, &config).source.draw(0).expect("batch");
+    assert!(batch.pairs.is_some_and(|pairs| pairs.negative.is_none()));
+    config.contrastive = Contrastive::Paper;
+    assert!(config.validate().is_err());
+    config.contrastive = Contrastive::InfoNce;
+    config.weights.cls = 1.0;
+    assert!(config.validate().is_err());
+}
+
 #[test]
 fn each_loss_can_be_left_out_and_then_has_no_head() {
     let dir = tempfile::tempdir().expect("dir");
@@ -129,6 +152,8 @@ fn each_loss_can_be_left_out_and_then_has_no_head() {
         graph_intra: 1.0,
         graph_inter: 1.0,
         snippets: 1.0,
+        video_views: 1.0,
+        speech_views: 1.0,
         ..LossWeights::default()
     };
     let names = |config: &PretrainConfig| -> (Vec<String>, Vec<&'static str>) {
@@ -155,6 +180,8 @@ fn each_loss_can_be_left_out_and_then_has_no_head() {
         ("affine", "heads.affine."),
         ("sync", "heads.sync."),
         ("snippets", "heads.graph.order."),
+        ("video_views", "heads.video_views."),
+        ("speech_views", "heads.speech_views."),
     ];
     for (loss, only) in alone() {
         assert!(losses.contains(&format!("loss_{loss}").as_str()));
@@ -176,7 +203,7 @@ fn each_loss_can_be_left_out_and_then_has_no_head() {
                 assert_eq!(with_head(&alone_params, head), other == loss, "{loss} alone: {head}");
             }
         }
-        let sees_speech = ["cls", "cont", "sync"].contains(&loss);
+        let sees_speech = ["cls", "cont", "sync", "speech_views"].contains(&loss);
         assert_eq!(with_head(&alone_params, "speech."), sees_speech, "{loss} alone");
         // and every other loss without it
         let mut without = all();
@@ -188,7 +215,9 @@ fn each_loss_can_be_left_out_and_then_has_no_head() {
             "sync" => without.sync = 0.0,
             "graph_intra" => without.graph_intra = 0.0,
             "graph_inter" => without.graph_inter = 0.0,
-            _ => without.snippets = 0.0,
+            "snippets" => without.snippets = 0.0,
+            "video_views" => without.video_views = 0.0,
+            _ => without.speech_views = 0.0,
         }
         let Trained { networks, objective, source, .. } = made(&clips, &config(without));
         let rest =
@@ -314,11 +343,13 @@ fn every_method_runs_from_clips_to_an_encoder() {
                     config.pairs.window_spread_secs = 0.5;
                     config.pairs.lag_secs = 0.5;
                     config.pairs.recordings_per_batch = 2;
+                    config.pairs.negatives = Negatives::Batch;
+                    config.projection.batch_norm = true;
                     config.centre_by_recording = true;
                     config.pacing.kind = PacingKind::Graded;
                     config.pacing.warmup = 0.0;
                 },
-                LossWeights { cont: 1.0, ord: 1.0, affine: 1.0, ..none() },
+                LossWeights { cont: 1.0, ord: 1.0, video_views: 1.0, speech_views: 1.0, ..none() },
             ),
         ),
     ];

@@ -32,6 +32,16 @@ class TwoLayers(nn.Module):
         return self.fc2(torch.relu(self.fc1(x)))
 
 
+class Projection(nn.Module):
+    def __init__(self, width, embedding):
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(width, width), nn.Linear(width, embedding)
+        self.bn1, self.bn2 = nn.BatchNorm1d(width), nn.BatchNorm1d(embedding)
+
+    def forward(self, x):
+        return self.bn2(self.fc2(torch.relu(self.bn1(self.fc1(x)))))
+
+
 class Plane(nn.Module):
     def __init__(self, batch_norm):
         super().__init__()
@@ -69,6 +79,9 @@ def main():
         out[f"{name}.bias"] = made(head(False))(image)
         out[f"{name}.norm.eval"] = made(head(True))(image)
         out[f"{name}.norm.train"] = made(head(True)).train()(image)
+    normalised = fill.uniform("normalised", (5, WIDTH))
+    out["projection.norm.eval"] = made(Projection(WIDTH, EMBEDDING))(normalised)
+    out["projection.norm.train"] = made(Projection(WIDTH, EMBEDDING)).train()(normalised)
     save_file({name: value.contiguous() for name, value in out.items()}, HERE / "heads.safetensors")
     print({name: tuple(value.shape) for name, value in out.items()})
 

@@ -55,8 +55,10 @@ fn pretraining(precision: Precision) -> Result<()> {
         let frames = video.forward(&fill::image([8, 1, 48, 64], DType::F32), Mode::Train)?.pooled;
         let sounds = speech.forward(&fill::image([2, 1, 64, 48], DType::F32), Mode::Train)?.pooled;
         let order = order.forward(&frames.reshape((2, 4, width))?)?;
-        let pairs =
-            fusion.forward(&of_video.forward(&frames.narrow(0, 3, 2)?)?, &of_speech.forward(&sounds)?)?;
+        let pairs = fusion.forward(
+            &of_video.forward(&frames.narrow(0, 3, 2)?, Mode::Train)?,
+            &of_speech.forward(&sounds, Mode::Train)?,
+        )?;
         let loss =
             (cross_entropy(&order, &labels(ORDER_CLASSES, 2))? + cross_entropy(&pairs, &labels(2, 2))?)?;
         assert_all_learn(

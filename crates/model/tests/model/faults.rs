@@ -51,7 +51,7 @@ fn heads_name_the_shape_they_want_and_the_one_they_got() {
     let store = ParamStore::new(1, DType::F32, device());
     let scope = |name: &str| store.scope().pp(name);
     let projection = Projection::new(&ProjectionConfig::default(), 48, &scope("projection")).expect("a head");
-    assert_says(projection.forward(&zeros(&[2, 47])), &["projection", "[B, 48]", "[2, 47]"]);
+    assert_says(projection.forward(&zeros(&[2, 47]), Mode::Eval), &["projection", "[B, 48]", "[2, 47]"]);
     let fusion = Fusion::new(&FusionConfig::default(), 8, &scope("fusion")).expect("a head");
     assert_says(fusion.forward(&zeros(&[2, 8]), &zeros(&[2, 9])), &["fusion", "[B, 8]", "[2, 9]"]);
     assert_says(fusion.forward(&zeros(&[2, 8]), &zeros(&[3, 8])), &["fusion", "[2, 8]", "[3, 8]"]);

@@ -53,9 +53,14 @@ fn fusion(linear: bool) -> Fusion {
 
 #[test]
 fn of_vectors_give_pytorchs_values() {
-    let config = ProjectionConfig { hidden: None, embedding: EMBEDDING };
+    let config = ProjectionConfig { hidden: None, embedding: EMBEDDING, batch_norm: false };
     let projection = made(|scope| Projection::new(&config, WIDTH, scope));
-    assert_golden(&projection.forward(&uniform("features", &[2, WIDTH])), "projection");
+    assert_golden(&projection.forward(&uniform("features", &[2, WIDTH]), Mode::Eval), "projection");
+    let config = ProjectionConfig { batch_norm: true, ..config };
+    let projection = made(|scope| Projection::new(&config, WIDTH, scope));
+    let features = uniform("normalised", &[5, WIDTH]);
+    assert_golden(&projection.forward(&features, Mode::Eval), "projection.norm.eval");
+    assert_golden(&projection.forward(&features, Mode::Train), "projection.norm.train");
     let (video, speech) = (uniform("z_video", &[3, EMBEDDING]), uniform("z_speech", &[3, EMBEDDING]));
     assert_golden(&fusion(false).forward(&video, &speech), "fusion");
     assert_golden(&fusion(true).forward(&video, &speech), "fusion.linear");

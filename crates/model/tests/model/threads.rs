@@ -37,8 +37,8 @@ fn train() -> Result<BTreeMap<String, Tensor>> {
     let labels = Tensor::new(&[0u32, 1, 1, 0, 1, 0], device())?;
     let temperature = Tensor::new(2.0f32, device())?;
     for _ in 0..3 {
-        let z_video = of_video.forward(&video.forward(&frames, Mode::Train)?.pooled)?;
-        let z_speech = of_speech.forward(&speech.forward(&sounds, Mode::Train)?.pooled)?;
+        let z_video = of_video.forward(&video.forward(&frames, Mode::Train)?.pooled, Mode::Train)?;
+        let z_speech = of_speech.forward(&speech.forward(&sounds, Mode::Train)?.pooled, Mode::Train)?;
         let pairs = cross_entropy(&fusion.forward(&z_video, &z_speech)?, &labels)?;
         let loss = (info_nce(&z_video, &z_speech, None, &temperature)? + pairs)?;
         let grads = backward(&loss)?;

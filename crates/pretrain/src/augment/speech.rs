@@ -1,4 +1,4 @@
-//! Speech windows: another speed, tilt, noise, another window beneath, blanked times and bands.
+//! Speech windows: another speed, another vocal tract, tilt, noise, another window beneath, blanked times and bands.
 
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -25,6 +25,10 @@ pub fn change_speech(
             let other = rng.random_range(0..before.len() / size) * size;
             mix(window, &before[other..other + size], ranges.mix_drop as f32);
         }
+        if ranges.vocal_tract > 0.0 {
+            let factor = (1.0 + ranges.vocal_tract).powf(rng.random_range(-1.0..1.0));
+            window.chunks_exact_mut(bands).for_each(|row| stretch_bands(row, factor as f32));
+        }
         tilt(window, bands, (ranges.tilt * rng.random_range(-1.0..1.0)) as f32);
         add_noise(window, ranges.noise * rng.random_range(0.0..1.0), rng);
         let rows = stretch(time, ranges.time_mask, rng);
@@ -38,6 +42,17 @@ pub fn change_speech(
 fn mix(window: &mut [f32], other: &[f32], drop: f32) {
     for (value, other) in window.iter_mut().zip(other) {
         *value = value.max(other - drop);
+    }
+}
+
+/// Moves what is at band b to band `factor b`, linearly between bands; what would come from above the highest is the highest.
+fn stretch_bands(row: &mut [f32], factor: f32) {
+    let before: Vec<f32> = row.to_vec();
+    let last = before.len() - 1;
+    for (band, value) in row.iter_mut().enumerate() {
+        let place = (band as f32 / factor).min(last as f32);
+        let (left, share) = (place as usize, place.fract());
+        *value = before[left] + (before[(left + 1).min(last)] - before[left]) * share;
     }
 }
 
@@ -74,6 +89,20 @@ mod tests {
         let mut windows: Vec<f32> = (0..3 * 40).map(|at| 1.0 + (at / 40) as f32).collect();
         change_speech(&mut windows, (10, 4), ranges, &mut ChaCha8Rng::seed_from_u64(5));
         windows
+    }
+
+    #[test]
+    fn a_longer_vocal_tract_moves_a_peak_down_and_keeps_the_lowest_band() {
+        let mut row = [3.0, 0.0, 0.0, 0.0, 8.0, 0.0, 0.0, 0.0, 0.0];
+        stretch_bands(&mut row, 0.5);
+        assert_eq!(row, [3.0, 0.0, 8.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        let mut row = [3.0, 0.0, 8.0, 0.0, 1.0];
+        stretch_bands(&mut row, 2.0);
+        assert_eq!(row, [3.0, 1.5, 0.0, 4.0, 8.0]);
+        let ranges = SpeechAugmentation { vocal_tract: 0.1, ..SpeechAugmentation::default() };
+        assert!(ranges.is_on());
+        let flat: Vec<f32> = (0..3 * 40).map(|at| 1.0 + (at / 40) as f32).collect();
+        assert_eq!(changed(&ranges), flat, "a flat spectrum stays flat");
     }
 
     #[test]

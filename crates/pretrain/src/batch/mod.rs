@@ -37,8 +37,9 @@ pub struct Pairs {
     pub frames: Tensor,
     /// f32 `[P W, 1, bands, time]`: speech of the same interval, a pair's windows one after the other.
     pub positive: Tensor,
-    /// f32 `[P W, 1, bands, time]`: speech of a nearby interval, or of another recording.
-    pub negative: Tensor,
+    /// f32 `[P W, 1, bands, time]`: speech of a nearby interval, or of another recording; `None` where pairs have no negative of
+    /// their own.
+    pub negative: Option<Tensor>,
     /// Recording of every pair.
     pub recordings: Vec<usize>,
     /// Interval of every pair, by its place among all of its part.

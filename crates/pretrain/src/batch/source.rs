@@ -12,7 +12,7 @@ use crate::augment::{change_frames, change_speech, draw_speeds};
 use crate::library::{Library, Window};
 use crate::sampler::{ClipTuple, FrameCopy, OrderTuple, Pair, Sampler, Stream};
 use crate::warp::PARAMETERS;
-use crate::{AffineConfig, FrameAugmentation, PretrainConfig, SpeechAugmentation, order};
+use crate::{AffineConfig, FrameAugmentation, Negatives, PretrainConfig, SpeechAugmentation, order};
 
 /// Numbers of draws of frames within a step.
 const OF_PAIRS: u64 = 0;
@@ -26,6 +26,8 @@ pub struct Plan {
     pub intervals: usize,
     /// Pairs to each of them.
     pub groups: usize,
+    /// Where negatives come from.
+    pub negatives: Negatives,
     /// Where a pair's speech windows lie about its time of speech, in seconds.
     pub offsets: Vec<f64>,
     /// Tuples of four frames.
@@ -49,6 +51,7 @@ impl Plan {
         Self {
             intervals: if weights.needs_pairs() { config.voiced_intervals } else { 0 },
             groups: config.pairs.groups,
+            negatives: config.pairs.negatives,
             offsets: config.pairs.window_offsets(),
             tuples: needed(weights.ord, config.order_intervals),
             affine: AffineConfig { frames, ..config.affine },
@@ -86,13 +89,17 @@ impl Source {
         let positive: Vec<_> = drawn.iter().map(|pair| (pair.recording, pair.speech_secs)).collect();
         let negative: Vec<_> =
             drawn.iter().map(|pair| (pair.negative_recording, pair.negative_secs)).collect();
+        let count = drawn.len() * self.plan.offsets.len();
         // one draw for both, so that what is done to positives is done to negatives
-        let speech = self.speech(step, &[positive, negative].concat())?;
-        let half = speech.dim(0)? / 2;
+        let speech = match self.plan.negatives {
+            Negatives::Batch => self.speech(step, &positive)?,
+            Negatives::Hard | Negatives::Easy => self.speech(step, &[positive, negative].concat())?,
+        };
+        let rest = speech.dim(0)? - count;
         let pairs = Pairs {
             frames: self.frames(step, OF_PAIRS, &frames, 1)?,
-            positive: speech.narrow(0, 0, half)?,
-            negative: speech.narrow(0, half, half)?,
+            positive: speech.narrow(0, 0, count)?,
+            negative: (rest > 0).then(|| speech.narrow(0, count, rest)).transpose()?,
             recordings: drawn.iter().map(|pair| pair.recording).collect(),
             intervals: drawn.iter().map(|pair| pair.interval).collect(),
         };

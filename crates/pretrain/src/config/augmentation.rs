@@ -12,6 +12,9 @@ use super::Check;
 pub struct SpeechAugmentation {
     /// Speed: 0.15 draws factors from 1 / 1.15 to 1.15. Pitch stays, since bands do.
     pub speed: f64,
+    /// Length of the vocal tract: 0.1 stretches the bands by factors from 1 / 1.1 to 1.1 about the lowest one, as if another person
+    /// said the same words (vocal tract length perturbation, Jaitly and Hinton 2013, here on mel bands).
+    pub vocal_tract: f64,
     /// Tilt: the lowest band falls and the highest rises by up to this, or the other way round.
     pub tilt: f64,
     /// Largest standard deviation of noise added to every value.
@@ -30,6 +33,7 @@ impl Default for SpeechAugmentation {
     fn default() -> Self {
         Self {
             speed: 0.0,
+            vocal_tract: 0.0,
             tilt: 0.0,
             noise: 0.0,
             mix_share: 0.0,
@@ -43,7 +47,7 @@ impl Default for SpeechAugmentation {
 impl SpeechAugmentation {
     /// Whether anything is changed.
     pub(crate) fn is_on(&self) -> bool {
-        [self.speed, self.tilt, self.noise, self.mix_share, self.time_mask, self.band_mask]
+        [self.speed, self.vocal_tract, self.tilt, self.noise, self.mix_share, self.time_mask, self.band_mask]
             .iter()
             .any(|&v| v > 0.0)
     }
@@ -52,6 +56,12 @@ impl SpeechAugmentation {
         let share = |value: f64| (0.0..1.0).contains(&value);
         vec![
             ("speech_augmentation.speed", "0 or more and below 1", self.speed, share(self.speed)),
+            (
+                "speech_augmentation.vocal_tract",
+                "0 or more and below 1",
+                self.vocal_tract,
+                share(self.vocal_tract),
+            ),
             ("speech_augmentation.tilt", "0 or more", self.tilt, self.tilt >= 0.0),
             ("speech_augmentation.noise", "0 or more", self.noise, self.noise >= 0.0),
             (

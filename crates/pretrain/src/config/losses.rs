@@ -33,6 +33,10 @@ pub struct LossWeights {
     pub graph_inter: f64,
     /// Order of the snippets (TCGL).
     pub snippets: f64,
+    /// Two frames of an interval against those of the others (ours; needs `pairs.groups = 2`).
+    pub video_views: f64,
+    /// Two speech windows of an interval against those of the others (ours; needs `pairs.groups = 2`).
+    pub speech_views: f64,
 }
 
 impl Default for LossWeights {
@@ -46,15 +50,18 @@ impl Default for LossWeights {
             graph_intra: 0.0,
             graph_inter: 0.0,
             snippets: 0.0,
+            video_views: 0.0,
+            speech_views: 0.0,
         }
     }
 }
 
 impl LossWeights {
     /// All of them.
-    pub fn all(&self) -> [f64; 8] {
-        let Self { cls, cont, ord, affine, sync, graph_intra, graph_inter, snippets } = *self;
-        [cls, cont, ord, affine, sync, graph_intra, graph_inter, snippets]
+    pub fn all(&self) -> [f64; 10] {
+        let Self { cls, cont, ord, affine, sync, graph_intra, graph_inter, snippets, .. } = *self;
+        let Self { video_views, speech_views, .. } = *self;
+        [cls, cont, ord, affine, sync, graph_intra, graph_inter, snippets, video_views, speech_views]
     }
 
     /// None: the start of a recipe that names its losses one by one.
@@ -69,7 +76,12 @@ impl LossWeights {
 
     /// Whether a loss is weighted that sees speech.
     pub fn needs_pairs(&self) -> bool {
-        self.embeds_pairs() || self.sync > 0.0
+        self.embeds_pairs() || self.sync > 0.0 || self.needs_views()
+    }
+
+    /// Whether a loss is weighted that sees two views of an interval.
+    pub fn needs_views(&self) -> bool {
+        self.video_views > 0.0 || self.speech_views > 0.0
     }
 
     /// Whether a loss is weighted that sees clips of three snippets.

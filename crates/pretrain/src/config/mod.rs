@@ -8,7 +8,7 @@ mod pairs;
 mod rivals;
 
 use serde::{Deserialize, Serialize};
-use sonovox_model::{EncoderConfig, Preset};
+use sonovox_model::{EncoderConfig, Preset, ProjectionConfig};
 use sonovox_ops::Precision;
 use sonovox_train::{Keep, OptimizerConfig, RunConfig, Schedule};
 
@@ -32,6 +32,8 @@ pub struct PretrainConfig {
     pub encoder: Preset,
     /// Train in the dilated form (last two stages at stride 8): the paper's, and about four times the arithmetic.
     pub dilated: bool,
+    /// From pooled features to the embeddings that L_cls and L_cont compare.
+    pub projection: ProjectionConfig,
     /// Pair sampling.
     pub pairs: PairConfig,
     /// Which pairs are trained on when.
@@ -45,6 +47,8 @@ pub struct PretrainConfig {
     /// L_cont compares a speech embedding after the mean speech embedding of its recording within the batch is taken off: what a
     /// recording's windows have in common is its voice and its room. Needs `pairs.recordings_per_batch`.
     pub centre_by_recording: bool,
+    /// Temperature of L_views.
+    pub views_temperature: f64,
     /// Weights of the losses.
     pub weights: LossWeights,
     /// Transforms of L_aff.
@@ -74,12 +78,14 @@ impl Default for PretrainConfig {
         Self {
             encoder: Preset::Small,
             dilated: false,
+            projection: ProjectionConfig::default(),
             pairs: PairConfig::default(),
             pacing: PacingConfig::default(),
             contrastive: Contrastive::InfoNce,
             temperature: 0.1,
             smallest_temperature: 0.01,
             centre_by_recording: false,
+            views_temperature: 0.1,
             weights: LossWeights::default(),
             affine: AffineConfig::default(),
             sync: SyncConfig::default(),
@@ -156,6 +162,20 @@ impl PretrainConfig {
                 "above 0 and below voiced_intervals for centre_by_recording",
                 shared as f64,
                 !self.centre_by_recording || (shared > 0 && shared < self.voiced_intervals),
+            ),
+            ("views_temperature", "above 0", self.views_temperature, self.views_temperature > 0.0),
+            (
+                "pairs.groups",
+                "2 for weights.video_views and weights.speech_views",
+                self.pairs.groups as f64,
+                { self.pairs.groups == 2 || !self.weights.needs_views() },
+            ),
+            (
+                "weights.cls + weights.sync (and contrastive = \"info-nce\")",
+                "0 for pairs.negatives = \"batch\"",
+                self.weights.cls + self.weights.sync,
+                self.pairs.negatives != Negatives::Batch
+                    || (self.weights.cls + self.weights.sync == 0.0 && !literal),
             ),
             ("voiced_intervals", "at least 2", self.voiced_intervals as f64, self.voiced_intervals >= 2),
             ("order_intervals", "at least 1", self.order_intervals as f64, self.order_intervals >= 1),

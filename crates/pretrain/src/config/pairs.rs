@@ -12,6 +12,8 @@ pub enum Negatives {
     Hard,
     /// Another recording of the batch: audio-visual correspondence.
     Easy,
+    /// None of its own: a pair is contrasted with the other pairs of the batch, and no more speech is heard for it.
+    Batch,
 }
 
 /// How several speech windows of an interval become one similarity to a frame.

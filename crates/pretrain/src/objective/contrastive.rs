@@ -8,7 +8,8 @@
 //!
 //! `info-nce` (ours; van den Oord et al. 2018, symmetric as in Radford et al. 2021): with cosines c and a learned
 //! temperature t, `L = 1/2P sum_i [ -ln softmax_j(c(v_i, s_j)/t, c(v_i, s'_i)/t)_i - ln softmax_k(c(v_k, s_i)/t)_i ]`; the
-//! hard negative is an extra column of its own frame's row.
+//! hard negative is an extra column of its own frame's row. Pairs of one interval (K > 1) are no negatives of each other: they
+//! are left out of each other's sums.
 //!
 //! Unweighted and with one window both come from `ops`, fused. With self-paced weights w the mean over i is
 //! `sum w_i L_i / sum w_i`; a pair of low weight still serves the others as a negative. Weights carry no gradient.
@@ -34,7 +35,27 @@ pub struct Pairs<'a> {
     pub positive: &'a Tensor,
     /// `[P, W, D]`; `None` where negatives are other pairs of the batch anyway.
     pub hard: Option<&'a Tensor>,
+    /// Interval of every pair, `P` of them; InfoNCE alone looks at it.
+    pub intervals: &'a [usize],
 }
+
+impl Pairs<'_> {
+    /// What is added to `[P, P]` logits so that pairs of one interval leave each other's sums; `None` where every pair has an
+    /// interval to itself.
+    fn left_out(&self) -> Result<Option<Tensor>> {
+        let count = self.intervals.len();
+        let same = |i: usize, j: usize| i != j && self.intervals[i] == self.intervals[j];
+        let each: Vec<f64> =
+            (0..count * count).map(|at| if same(at / count, at % count) { LEFT_OUT } else { 0.0 }).collect();
+        let any = each.iter().any(|&value| value != 0.0);
+        let make =
+            || Tensor::from_vec(each, (count, count), self.video.device())?.to_dtype(self.video.dtype());
+        any.then(make).transpose()
+    }
+}
+
+/// A logit whose exponential is 0.
+const LEFT_OUT: f64 = -1e9;
 
 /// The loss and, for Eq. 2, the number of clamped pairs.
 ///
@@ -58,8 +79,14 @@ pub fn loss(
             let Some(log_inv) = log_inv_temperature else {
                 candle_core::bail!("InfoNCE needs a temperature")
             };
-            let fused = pairs.positive.dim(1)? == 1 && weights.is_none();
-            Ok((if fused { plain(pairs, log_inv)? } else { joined(pairs, windows, log_inv, weights)? }, None))
+            let left_out = pairs.left_out()?;
+            let fused = pairs.positive.dim(1)? == 1 && weights.is_none() && left_out.is_none();
+            let loss = if fused {
+                plain(pairs, log_inv)?
+            } else {
+                joined(pairs, left_out.as_ref(), windows, log_inv, weights)?
+            };
+            Ok((loss, None))
         }
     }
 }
@@ -69,10 +96,20 @@ fn plain(pairs: &Pairs<'_>, log_inv: &Tensor) -> Result<Tensor> {
 }
 
 /// InfoNCE over joined windows, with or without weights.
-fn joined(pairs: &Pairs<'_>, windows: Windows, log_inv: &Tensor, weights: Option<&[f64]>) -> Result<Tensor> {
+fn joined(
+    pairs: &Pairs<'_>,
+    left_out: Option<&Tensor>,
+    windows: Windows,
+    log_inv: &Tensor,
+    weights: Option<&[f64]>,
+) -> Result<Tensor> {
     let count = pairs.video.dim(0)?;
     let scale = log_inv.exp()?;
     let logits = windows.similarity(pairs.video, pairs.positive)?.broadcast_mul(&scale)?;
+    let logits = match left_out {
+        Some(left_out) => (logits + left_out)?,
+        None => logits,
+    };
     let own = windows.own(pairs.video, pairs.positive)?.broadcast_mul(&scale)?;
     let row = match pairs.hard {
         Some(hard) => {

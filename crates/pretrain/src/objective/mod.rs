@@ -12,6 +12,7 @@ mod pairs;
 mod synchronisation;
 #[cfg(test)]
 mod testing;
+mod views;
 mod weighted;
 mod windows;
 
@@ -72,6 +73,8 @@ pub struct Objective {
     weights: LossWeights,
     windows: Windows,
     centre_by_recording: bool,
+    groups: usize,
+    views_temperature: f64,
     negatives: Negatives,
     affine: AffineConfig,
     graph: GraphConfig,
@@ -87,6 +90,8 @@ impl Objective {
             weights: config.weights.clone(),
             windows: Windows::new(&config.pairs),
             centre_by_recording: config.centre_by_recording,
+            groups: config.pairs.groups,
+            views_temperature: config.views_temperature,
             negatives: config.pairs.negatives,
             affine: config.affine,
             graph: config.graph,
@@ -180,15 +185,19 @@ impl Objective {
             ("chance_graph_intra", weights.graph_intra, graph::chance(clips * SNIPPETS * SNIPPET_FRAMES)),
             ("chance_graph_inter", weights.graph_inter, graph::chance(clips * SNIPPETS)),
             ("chance_snippets", weights.snippets, graph::chance_order()),
+            ("chance_video_views", weights.video_views, views::chance(pairs)),
+            ("chance_speech_views", weights.speech_views, views::chance(pairs)),
         ];
         let weighted = known.into_iter().filter(|(_, weight, _)| *weight > 0.0);
         let mut levels: Vec<_> = weighted.map(|(name, _, level)| (name, level)).collect();
         if pairs > 0 && weights.cont > 0.0 {
             let video = Tensor::ones((pairs, 2), DType::F64, &Device::Cpu)?;
             let speech = video.unsqueeze(1)?;
-            let z = Embedded { video, positive: speech.clone(), negative: speech };
+            let negative = (self.negatives != Negatives::Batch).then(|| speech.clone());
+            let z = Embedded { video, positive: speech, negative };
             let cold = Tensor::zeros(1, DType::F64, &Device::Cpu)?;
-            levels.push(("chance_cont", scalar(&self.contrast(&z, Some(&cold), None)?.0)?));
+            let intervals: Vec<usize> = (0..pairs).map(|pair| pair / self.groups).collect();
+            levels.push(("chance_cont", scalar(&self.contrast(&z, &intervals, Some(&cold), None)?.0)?));
         }
         Ok(levels)
     }

@@ -1,9 +1,10 @@
 //! The losses that compare frames with speech, on embeddings or on maps.
 
 use candle_core::{DType, Result, Tensor};
+use sonovox_ops::Mode;
 
 use super::{
-    Embeddings, Moment, Objective, Sum, accuracy, classification, contrastive, scalar, synchronisation,
+    Embeddings, Moment, Objective, Sum, accuracy, classification, contrastive, scalar, synchronisation, views,
 };
 use crate::batch::Pairs;
 use crate::networks::{Networks, Seen};
@@ -13,7 +14,8 @@ use crate::{Contrastive, Negatives};
 pub(super) struct Embedded {
     pub(super) video: Tensor,
     pub(super) positive: Tensor,
-    pub(super) negative: Tensor,
+    /// `None` where pairs have no negative of their own.
+    pub(super) negative: Option<Tensor>,
 }
 
 impl Objective {
@@ -27,14 +29,17 @@ impl Objective {
         sum: &mut Sum,
     ) -> Result<Option<Embeddings>> {
         // one pass, so that BatchNorm sees positives and negatives alike and cannot tell them apart
-        let heard = networks.hear(&Tensor::cat(&[&pairs.positive, &pairs.negative], 0)?, moment.mode)?;
+        let speech = [Some(&pairs.positive), pairs.negative.as_ref()];
+        let heard = networks
+            .hear(&Tensor::cat(&speech.into_iter().flatten().collect::<Vec<_>>(), 0)?, moment.mode)?;
+        self.compare_views(networks, pairs, video, &heard, moment.mode, sum)?;
         if self.weights.sync > 0.0 {
             self.synchronise(networks, pairs, video, &heard, moment, sum)?;
         }
         if !self.weights.embeds_pairs() {
             return Ok(None);
         }
-        let z = embed(networks, video, &heard)?;
+        let z = embed(networks, pairs, video, &heard, moment.mode)?;
         if let Some(logits) = self.classify(networks, &z)? {
             let (loss, labels) = classification::loss(&logits, moment.weights)?;
             sum.add("loss_cls", self.weights.cls, &loss)?;
@@ -42,7 +47,8 @@ impl Objective {
         }
         let compared = if self.centre_by_recording { self.centred(pairs, z)? } else { z };
         if self.weights.cont > 0.0 {
-            let (loss, clamped) = self.contrast(&compared, networks.log_inv_temperature(), moment.weights)?;
+            let (loss, clamped) =
+                self.contrast(&compared, &pairs.intervals, networks.log_inv_temperature(), moment.weights)?;
             sum.add("loss_cont", self.weights.cont, &loss)?;
             if let Some(clamped) = clamped {
                 sum.parts.push(("clamped_share", clamped as f64 / compared.video.dim(0)? as f64));
@@ -56,6 +62,31 @@ impl Objective {
         Ok(Some(Embeddings { video, speech, cosines }))
     }
 
+    /// L_views of frames and of speech.
+    fn compare_views(
+        &self,
+        networks: &Networks,
+        pairs: &Pairs,
+        video: &Seen,
+        heard: &Seen,
+        mode: Mode,
+        sum: &mut Sum,
+    ) -> Result<()> {
+        let speech = heard.narrow(0, pairs.positive.dim(0)?)?;
+        for (name, weight, z) in [
+            ("loss_video_views", self.weights.video_views, networks.view_video(&video.pooled, mode)?),
+            ("loss_speech_views", self.weights.speech_views, networks.view_speech(&speech.pooled, mode)?),
+        ] {
+            let Some(z) = z else { continue };
+            // of several windows to a pair, the first: the others' centres are the same ones, moved
+            let windows = z.dim(0)? / pairs.intervals.len();
+            let first =
+                z.reshape((pairs.intervals.len(), windows, z.dim(1)?))?.narrow(1, 0, 1)?.squeeze(1)?;
+            sum.add(name, weight, &views::loss(&first, self.views_temperature)?)?;
+        }
+        Ok(())
+    }
+
     /// L_sync: easy negatives up to `sync.easy_share` of the run, the pairs' own ones after it.
     fn synchronise(
         &self,
@@ -66,7 +97,7 @@ impl Objective {
         moment: Moment<'_>,
         sum: &mut Sum,
     ) -> Result<()> {
-        let half = heard.map.dim(0)? / 2;
+        let half = pairs.positive.dim(0)?;
         let windows = half / pairs.recordings.len();
         let positive = heard.map.narrow(0, 0, half)?;
         let easy = (moment.progress < self.easy_share)
@@ -93,9 +124,9 @@ impl Objective {
     fn centred(&self, pairs: &Pairs, z: Embedded) -> Result<Embedded> {
         let (recordings, intervals) = (&pairs.recordings, &pairs.intervals);
         // an easy negative is another recording's, and among the positives already
-        let hard = (self.negatives == Negatives::Hard).then_some(&z.negative);
+        let hard = z.negative.as_ref().filter(|_| self.negatives == Negatives::Hard);
         let (positive, hard) = contrastive::centre_by_recording(&z.positive, hard, recordings, intervals)?;
-        Ok(Embedded { video: z.video, positive, negative: hard.unwrap_or(z.negative) })
+        Ok(Embedded { video: z.video, positive, negative: hard.or(z.negative) })
     }
 
     /// Logits of L_cls `[2 P, 2]`, where it has a weight.
@@ -103,8 +134,9 @@ impl Objective {
         if self.weights.cls == 0.0 {
             return Ok(None);
         }
+        let Some(negative) = &z.negative else { candle_core::bail!("L_cls needs a negative to every pair") };
         let positive = self.windows.embedding(&z.video, &z.positive)?;
-        let negative = self.windows.embedding(&z.video, &z.negative)?;
+        let negative = self.windows.embedding(&z.video, negative)?;
         let (video, speech) = classification::rows(&z.video, &positive, &negative)?;
         networks.correlated(&video, &speech)
     }
@@ -113,13 +145,14 @@ impl Objective {
     pub(super) fn contrast(
         &self,
         z: &Embedded,
+        intervals: &[usize],
         log_inv: Option<&Tensor>,
         weights: Option<&[f64]>,
     ) -> Result<(Tensor, Option<usize>)> {
         // an easy negative is a column of InfoNCE already: it is another pair's speech
         let extra = self.negatives == Negatives::Hard || self.contrastive == Contrastive::Paper;
-        let hard = extra.then_some(&z.negative);
-        let pairs = contrastive::Pairs { video: &z.video, positive: &z.positive, hard };
+        let hard = z.negative.as_ref().filter(|_| extra);
+        let pairs = contrastive::Pairs { video: &z.video, positive: &z.positive, hard, intervals };
         contrastive::loss(self.contrastive, &pairs, self.windows, log_inv, weights)
     }
 
@@ -145,10 +178,10 @@ impl Objective {
     }
 }
 
-fn embed(networks: &Networks, video: &Seen, heard: &Seen) -> Result<Embedded> {
-    let video = networks.project_video(&video.pooled)?;
-    let (rows, count) = (heard.pooled.dim(0)?, video.dim(0)?);
-    let speech = networks.project_speech(&heard.pooled)?;
-    let speech = speech.reshape((2, count, rows / count / 2, speech.dim(1)?))?;
-    Ok(Embedded { video, positive: speech.get(0)?, negative: speech.get(1)? })
+fn embed(networks: &Networks, pairs: &Pairs, video: &Seen, heard: &Seen, mode: Mode) -> Result<Embedded> {
+    let video = networks.project_video(&video.pooled, mode)?;
+    let (rows, count) = (pairs.positive.dim(0)?, video.dim(0)?);
+    let speech = networks.project_speech(&heard.pooled, mode)?;
+    let of = |start: usize| speech.narrow(0, start, rows)?.reshape((count, rows / count, speech.dim(1)?));
+    Ok(Embedded { video, positive: of(0)?, negative: pairs.negative.as_ref().map(|_| of(rows)).transpose()? })
 }

@@ -63,6 +63,7 @@ impl Sampler {
             .filter(|&at| self.in_pool(&self.fragments[at]) && !self.fragments[at].frames.is_empty());
         match self.config.negatives {
             Negatives::Hard => all.filter(|&at| self.can_pair(at)).collect(),
+            Negatives::Batch => all.collect(),
             Negatives::Easy => {
                 let all: Vec<usize> = all.collect();
                 let recording = |at: usize| self.fragments[at].recording;
@@ -99,7 +100,7 @@ impl Sampler {
         let speech_secs = near + self.config.lag_secs;
         let negative_secs = match self.config.negatives {
             Negatives::Hard => self.negative(at, speech_secs, rng),
-            Negatives::Easy => speech_secs,
+            Negatives::Easy | Negatives::Batch => speech_secs,
         };
         Pair { interval: at, recording, frame, speech_secs, negative_recording: recording, negative_secs }
     }

@@ -6,6 +6,9 @@ fn windows(join: Join) -> Windows {
     Windows::new(&PairConfig { join, ..PairConfig::default() })
 }
 
+/// Every pair has an interval to itself.
+const INTERVALS: [usize; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
+
 /// InfoNCE of one window, term by term.
 fn slow_info_nce(v: &Tensor, s: &Tensor, hard: &Tensor, scale: f64, weights: &[f64]) -> f64 {
     let (count, width) = v.dims2().expect("rows");
@@ -29,7 +32,7 @@ fn slow_info_nce(v: &Tensor, s: &Tensor, hard: &Tensor, scale: f64, weights: &[f
 fn weighted_and_joined_info_nce_are_the_definition() {
     let (v, s, hard) = (random(1, &[4, 6]), random(2, &[4, 1, 6]), random(3, &[4, 1, 6]));
     let log_inv = Tensor::new(&[5f64.ln()], v.device()).expect("temperature");
-    let pairs = Pairs { video: &v, positive: &s, hard: Some(&hard) };
+    let pairs = Pairs { video: &v, positive: &s, hard: Some(&hard), intervals: &INTERVALS[..4] };
     let value = |weights: Option<&[f64]>| {
         let (loss, clamped) =
             loss(Contrastive::InfoNce, &pairs, windows(Join::Max), Some(&log_inv), weights).expect("a loss");
@@ -45,7 +48,7 @@ fn weighted_and_joined_info_nce_are_the_definition() {
     );
     // a window twice is the window
     let (s2, hard2) = (s.repeat((1, 2, 1)).expect("twice"), hard.repeat((1, 2, 1)).expect("twice"));
-    let twice = Pairs { video: &v, positive: &s2, hard: Some(&hard2) };
+    let twice = Pairs { video: &v, positive: &s2, hard: Some(&hard2), intervals: &INTERVALS[..4] };
     for join in [Join::Max, Join::Attention] {
         let (twice, _) =
             loss(Contrastive::InfoNce, &twice, windows(join), Some(&log_inv), None).expect("a loss");
@@ -54,10 +57,35 @@ fn weighted_and_joined_info_nce_are_the_definition() {
 }
 
 #[test]
+fn pairs_of_one_interval_are_no_negatives_of_each_other() {
+    let (v, s, hard) = (random(1, &[3, 6]), random(2, &[3, 1, 6]), random(3, &[3, 1, 6]));
+    let log_inv = Tensor::new(&[5f64.ln()], v.device()).expect("temperature");
+    let value = |v: &Tensor, s: &Tensor, hard: &Tensor, intervals: &[usize], weights: Option<&[f64]>| {
+        let pairs = Pairs { video: v, positive: s, hard: Some(hard), intervals };
+        scalar(
+            &loss(Contrastive::InfoNce, &pairs, windows(Join::Max), Some(&log_inv), weights)
+                .expect("a loss")
+                .0,
+        )
+    };
+    // with pairs 0 and 1 of one interval, pair 0 costs what it costs in a batch without pair 1, and the other way round
+    let without = |other: u32| {
+        let rows = Tensor::new(&[1 - other, 2], v.device()).expect("rows");
+        let of = |x: &Tensor| x.index_select(&rows, 0).expect("two pairs");
+        value(&of(&v), &of(&s), &of(&hard), &[4, 9], Some(&[1.0, 0.0]))
+    };
+    let shared = |weights: &[f64]| value(&v, &s, &hard, &[4, 4, 9], Some(weights));
+    assert!((shared(&[1.0, 0.0, 0.0]) - without(1)).abs() < 1e-12);
+    assert!((shared(&[0.0, 1.0, 0.0]) - without(0)).abs() < 1e-12);
+    let apart = value(&v, &s, &hard, &[4, 5, 9], Some(&[0.0, 0.0, 1.0]));
+    assert!((shared(&[0.0, 0.0, 1.0]) - apart).abs() < 1e-12, "the third has both as negatives");
+}
+
+#[test]
 fn gradients_are_difference_quotients_and_none_flows_into_an_unweighted_pair() {
     let (v, s, hard) = (var(1, &[3, 4]), var(2, &[3, 2, 4]), var(3, &[3, 2, 4]));
     let log_inv = var(4, &[1]);
-    let pairs = Pairs { video: &v, positive: &s, hard: Some(&hard) };
+    let pairs = Pairs { video: &v, positive: &s, hard: Some(&hard), intervals: &INTERVALS[..4] };
     let of = |weights: &[f64]| {
         let joined = windows(Join::Attention);
         Ok(loss(Contrastive::InfoNce, &pairs, joined, Some(&log_inv), Some(weights))?.0)
@@ -83,7 +111,7 @@ fn weighted_eq_2_is_the_fused_one_at_equal_weights_and_counts_clamped_pairs() {
 #[test]
 fn eq_2_without_a_negative_and_info_nce_without_a_temperature_are_refused() {
     let (v, s) = (random(1, &[2, 3]), random(2, &[2, 1, 3]));
-    let pairs = Pairs { video: &v, positive: &s, hard: None };
+    let pairs = Pairs { video: &v, positive: &s, hard: None, intervals: &INTERVALS[..4] };
     assert!(loss(Contrastive::Paper, &pairs, windows(Join::Max), None, None).is_err());
     assert!(loss(Contrastive::InfoNce, &pairs, windows(Join::Max), None, None).is_err());
 }
