@@ -51,11 +51,12 @@ struct HubConfig {
 }
 
 impl WhisperEncoder {
-    /// The weights and the config that `path` stands for: a folder with `model.safetensors`, or the safetensors file; the
-    /// config lies beside it.
+    /// The weights and the config that `path` stands for: a folder with `model.safetensors`, or a file whose name ends
+    /// in `.safetensors`; the config lies beside it.
     pub fn files(path: impl AsRef<Path>) -> (PathBuf, PathBuf) {
         let path = path.as_ref();
-        let weights = if path.is_dir() { path.join("model.safetensors") } else { path.to_owned() };
+        let is_file = path.extension().is_some_and(|end| end == "safetensors");
+        let weights = if is_file { path.to_owned() } else { path.join("model.safetensors") };
         let config = weights.with_file_name("config.json");
         (weights, config)
     }

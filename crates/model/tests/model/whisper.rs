@@ -93,7 +93,7 @@ fn other_models_are_refused_by_file_expected_and_found() {
     assert!(fault(moved, same).contains("Whisper's sinusoids"), "positions");
     let error =
         WhisperEncoder::open("no/such/whisper", 0.0, &Device::Cpu).err().expect("refused").to_string();
-    assert!(error.contains("no/such/config.json"), "{error}");
+    assert!(error.contains("no/such/whisper/config.json"), "{error}");
     let error = WhisperEncoder::open(golden_path("whisper_tiny"), 30.0, &Device::Cpu).err().expect("refused");
     assert!(error.to_string().contains("a context of at most 0.4 s, found 30"), "{error}");
     let encoder = WhisperEncoder::open(golden_path("whisper_tiny"), 0.0, device()).expect("the model");
