@@ -39,6 +39,8 @@ pub struct ArtifactWriter {
     unhashed: Vec<String>,
     /// Hashes that the stage took itself, by file.
     known: BTreeMap<String, String>,
+    /// Units that are others than a tensor's name says, by name.
+    units: BTreeMap<String, String>,
     _lock: File,
 }
 
@@ -64,8 +66,8 @@ impl ArtifactWriter {
             let file = BeginFile { run: begin.clone(), version: VERSION.to_owned(), replaces };
             write_file(&folders.partial.join(BEGIN), pretty(&file).as_bytes())?;
         }
-        let (specs, unhashed, known) = Default::default();
-        Ok(Self { folders, begin, resumed, replaces, specs, unhashed, known, _lock: lock })
+        let (specs, unhashed, known, units) = Default::default();
+        Ok(Self { folders, begin, resumed, replaces, specs, unhashed, known, units, _lock: lock })
     }
 
     /// Where the stage writes its files.
@@ -104,6 +106,11 @@ impl ArtifactWriter {
     /// axes follow from their number.
     pub fn describe(&mut self, file: &str, tensors: Vec<TensorSpec>) {
         self.specs.insert(file.to_owned(), tensors);
+    }
+
+    /// Tells the unit of the tensors called `tensor`, where it depends on the stage's settings.
+    pub fn unit_is(&mut self, tensor: &str, unit: &str) {
+        self.units.insert(tensor.to_owned(), unit.to_owned());
     }
 
     /// Leaves files whose path (`/` between folders) starts with `prefix` out of the artifact's hash: logs with wall
@@ -165,7 +172,13 @@ impl ArtifactWriter {
     /// What the stage said of the file's tensors, held to what is in it; else what follows from their names or number.
     fn specs_of(&self, name: &str, file: &File, path: &Path) -> Result<Vec<TensorSpec>, ArtifactError> {
         let in_clips = self.begin.stage == Stage::Clips;
-        let found = tensors::specs(file, path, |name| if in_clips { clips::meaning(name) } else { None })?;
+        let mut found =
+            tensors::specs(file, path, |name| if in_clips { clips::meaning(name) } else { None })?;
+        for spec in &mut found {
+            if let Some(unit) = self.units.get(&spec.name) {
+                spec.unit.clone_from(unit);
+            }
+        }
         let Some(said) = self.specs.get(name) else { return Ok(found) };
         let shape = |spec: &TensorSpec| {
             let lengths = spec.axes.iter().map(|(_, length)| *length).collect::<Vec<_>>();

@@ -217,8 +217,8 @@ pub struct Finetune {
     /// The clips artifact
     #[arg(long, default_value = "data/work/clips")]
     pub clips: PathBuf,
-    /// A pretrain artifact, or "random"
-    #[arg(long, default_value = "data/work/encoder", value_name = "ARTIFACT|random")]
+    /// A pretrain artifact, a safetensors file of ImageNet weights (timm SE-ResNeXt, EfficientNet-Lite0), or "random"
+    #[arg(long, default_value = "data/work/encoder", value_name = "ARTIFACT|FILE.safetensors|random")]
     pub encoder: String,
     /// The artifact to write [default: data/work/planes, data/work/gaze or data/work/probe]
     #[arg(long)]
@@ -255,8 +255,8 @@ pub struct EvalGaze {
     /// The fine-tuned model; where it is not given and data/work/gaze does not exist, one is fine-tuned first
     #[arg(long)]
     pub model: Option<PathBuf>,
-    /// A pretrain artifact, or "random", for the fine-tuning
-    #[arg(long, default_value = "data/work/encoder", value_name = "ARTIFACT|random")]
+    /// A pretrain artifact, a safetensors file of ImageNet weights (timm SE-ResNeXt, EfficientNet-Lite0), or "random", for the fine-tuning
+    #[arg(long, default_value = "data/work/encoder", value_name = "ARTIFACT|FILE.safetensors|random")]
     pub encoder: String,
     /// The clips to score it on: the test subjects of those it was tuned on, all subjects of others
     #[arg(long, default_value = "data/work/clips")]

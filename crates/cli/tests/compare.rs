@@ -6,6 +6,7 @@ mod support;
 use std::fs;
 use std::time::SystemTime;
 
+use sonovox_testkit::shared_data;
 use support::{Folder, sonovox};
 
 const RECIPE: &str = r#"
@@ -56,8 +57,11 @@ subject = "words"
 curves = ["words"]
 "#;
 
-/// Cells of random, order, words and scrambled words in two turns.
-const CELLS: usize = 2 * (4 + 5 + 6 + 6);
+/// Cells of random, ImageNet, order, words and scrambled words in two turns.
+const CELLS: usize = 2 * (4 + 4 + 5 + 6 + 6);
+
+/// Weights as timm's users have them, of the recipe's own network.
+const TIMM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../model/tests/golden/tiny_timm.safetensors");
 
 struct Comparison {
     folder: Folder,
@@ -79,9 +83,22 @@ impl Comparison {
     fn call(&self, more: &[&str]) -> support::Said {
         let at = |name: &str| self.folder.path(name);
         let methods = format!("compare.methods_dir={:?}", at("methods"));
+        let imagenet = format!("compare.imagenet={TIMM:?}");
         let paths = [at("recipe.toml"), at("out"), at("docs/results.md")];
         let [recipe, out, results] = &paths;
-        let own = ["compare", "--recipe", recipe, "--out", out, "--results", results, "--set", &methods];
+        let own = [
+            "compare",
+            "--recipe",
+            recipe,
+            "--out",
+            out,
+            "--results",
+            results,
+            "--set",
+            &methods,
+            "--set",
+            &imagenet,
+        ];
         sonovox(&[&own, more].concat())
     }
 
@@ -121,6 +138,7 @@ fn a_comparison_is_made_in_pieces_and_written_down() {
     assert!(!page.contains("missing"), "{page}");
     for row in [
         "| random ",
+        "| ImageNet (supervised, SE-ResNeXt, tiny) ",
         "| order ",
         "| words ",
         "| words, scrambled ",
@@ -135,6 +153,46 @@ fn a_comparison_is_made_in_pieces_and_written_down() {
     assert!(comparison.folder.has("docs/figures/labels.svg"));
 
     pieces(&comparison);
+}
+
+#[test]
+fn without_the_imagenet_file_its_rows_are_left_out_and_the_page_says_so() {
+    let comparison = Comparison::new();
+    let said = comparison.call(&["--hours", "0", "--set", "compare.imagenet=no/such.safetensors"]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    let page = comparison.page();
+    assert!(page.contains("ImageNet start: left out, `no/such.safetensors` is not there."), "{page}");
+    assert!(!page.contains("supervised"), "{page}");
+    // a file that is there and is no such file is a mistake, not a gap
+    let recipe = comparison.folder.path("recipe.toml");
+    let said = comparison.call(&["--set", &format!("compare.imagenet={recipe:?}")]).refused();
+    assert!(said.contains("recipe.toml") && said.contains("safetensors"), "{said}");
+}
+
+/// ImageNet's weights are of another network: its own random start stands beside them.
+#[test]
+fn another_network_comes_with_its_random_twin() {
+    let Some(weights) = shared_data("weights") else { return };
+    let comparison = Comparison::new();
+    let file = weights.join("efficientnet_lite0_imagenet.safetensors");
+    let imagenet = format!("compare.imagenet={file:?}");
+    let few = ["--set", "compare.label_shares=[1.0]", "--set", "split.folds=0", "--set", "split.test=0.34"];
+    let own = ["--set", &imagenet, "--only", "imagenet", "--only", "imagenet-random"];
+    let said = comparison.call(&[&few[..], &own[..]].concat());
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    let page = comparison.page();
+    for row in ["| ImageNet (supervised, EfficientNet-Lite0) ", "| random (EfficientNet-Lite0) "] {
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with(row)).collect();
+        assert_eq!(rows.len(), 3, "probe, fine-tuned, gaze: {page}");
+        assert!(rows.iter().all(|row| !row.contains("missing")), "{rows:?}");
+    }
+    for (method, from) in [("imagenet", "imagenet"), ("imagenet-random", "random")] {
+        let cell = format!("out/matched/{method}/fold-0-seed-4/planes-100/manifest.json");
+        let manifest = fs::read_to_string(comparison.folder.file(&cell)).expect("a manifest");
+        let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("JSON");
+        assert_eq!(manifest["details"]["encoder"]["from"], from);
+        assert_eq!(manifest["details"]["encoder"]["config"]["preset"], "efficientnet-lite0");
+    }
 }
 
 /// A lost cell is made again, what was made of it too; other settings are not mixed in.
@@ -159,7 +217,7 @@ fn pieces(comparison: &Comparison) {
     let said = comparison.call(&other).refused();
     assert!(said.contains("was made with other settings ([gaze])"), "{said}");
     let said = comparison.call(&["--only", "nobody"]).refused();
-    assert!(said.contains("expected a method of the comparison (random, order, words)"), "{said}");
+    assert!(said.contains("expected a method of the comparison (random, imagenet, order, words)"), "{said}");
     let said = comparison.call(&["--set", "gaze.encoder=small"]).refused();
     assert!(said.contains("must be the net of the pretrained ones"), "{said}");
 

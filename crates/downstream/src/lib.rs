@@ -26,7 +26,7 @@ pub mod gaze;
 pub mod planes;
 pub mod probe;
 
-pub use encoder::{EncoderChoice, EncoderOrigin};
+pub use encoder::{EncoderChoice, EncoderOrigin, ImageNetFile};
 pub use error::DownstreamError;
 pub use frame_set::Tested;
 pub use model_artifact::{EvaluationDetails, Provenance};

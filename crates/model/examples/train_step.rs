@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use candle_core::{DType, Device, Result, Tensor, bail};
-use sonovox_model::{EncoderConfig, Preset, SeResNext};
+use sonovox_model::{Encoder, EncoderConfig, Preset};
 use sonovox_ops::optim::{Optimizer, Sgd, SgdConfig};
 use sonovox_ops::{
     Mode, ParamStore, Place, Precision, backward, cross_entropy, describe_device, keep_freed_memory, no_grad,
@@ -117,7 +117,7 @@ fn measure(job: &Job, device: &Device, profile: &Profile) -> Result<(Vec<f64>, O
         other => bail!("expected full, half or small, found {other}"),
     };
     let store = ParamStore::new(1, DType::F32, device).with_precision(job.precision)?;
-    let encoder = SeResNext::new(&EncoderConfig::new(preset), &store.scope())?;
+    let encoder = Encoder::new(&EncoderConfig::new(preset), &store.scope())?;
     let x = Tensor::randn(0f32, 1.0, (job.batch, 1, job.height, job.width), &Device::Cpu)?;
     let x = x.to_device(device)?;
     let labels = Tensor::arange(0u32, job.batch as u32, device)?;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::efficientnet_lite;
+
 /// A choice of encoder, as it stands in a recipe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,7 +23,7 @@ fn one() -> usize {
     1
 }
 
-/// The nets of one family.
+/// The nets there are: SE-ResNeXt in four sizes, and a second backbone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Preset {
@@ -33,9 +35,12 @@ pub enum Preset {
     Small,
     /// Ten thousand parameters, for tests.
     Tiny,
+    /// EfficientNet-Lite0, timm's `tf_efficientnet_lite0`: 3.37 M parameters without its classifier.
+    #[serde(rename = "efficientnet-lite0")]
+    EfficientNetLite0,
 }
 
-/// What a preset stands for.
+/// What a preset of SE-ResNeXt stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Architecture {
     /// Channels of the 7x7 stem.
@@ -59,19 +64,35 @@ pub struct StageShape {
 }
 
 impl Preset {
-    /// Widths and depths.
-    pub fn architecture(self) -> Architecture {
+    /// All presets.
+    pub const ALL: [Preset; 5] =
+        [Preset::Full, Preset::Half, Preset::Small, Preset::Tiny, Preset::EfficientNetLite0];
+
+    /// What the net is called in a table.
+    pub fn title(self) -> &'static str {
+        match self {
+            Preset::Full => "SE-ResNeXt-50 32x4d",
+            Preset::Half => "SE-ResNeXt-50, half width",
+            Preset::Small => "SE-ResNeXt, small",
+            Preset::Tiny => "SE-ResNeXt, tiny",
+            Preset::EfficientNetLite0 => "EfficientNet-Lite0",
+        }
+    }
+
+    /// Widths and depths of an SE-ResNeXt; `None` of any other net.
+    pub fn architecture(self) -> Option<Architecture> {
         let net = |stem, cardinality, shapes: [(usize, usize, usize); 4]| Architecture {
             stem,
             cardinality,
             stages: shapes.map(|(blocks, mid, out)| StageShape { blocks, mid, out }),
         };
-        match self {
+        Some(match self {
             Preset::Full => net(64, 32, [(3, 128, 256), (4, 256, 512), (6, 512, 1024), (3, 1024, 2048)]),
             Preset::Half => net(64, 16, [(3, 64, 128), (4, 128, 256), (6, 256, 512), (3, 512, 1024)]),
             Preset::Small => net(32, 8, [(1, 32, 64), (1, 64, 128), (1, 128, 256), (1, 256, 512)]),
             Preset::Tiny => net(8, 2, [(1, 4, 16), (2, 6, 24), (1, 8, 32), (1, 12, 48)]),
-        }
+            Preset::EfficientNetLite0 => return None,
+        })
     }
 }
 
@@ -99,7 +120,10 @@ impl EncoderConfig {
 
     /// Channels of the four stages' maps.
     pub fn channels(&self) -> [usize; 4] {
-        self.preset.architecture().stages.map(|s| s.out)
+        match self.preset.architecture() {
+            Some(net) => net.stages.map(|stage| stage.out),
+            None => efficientnet_lite::CHANNELS,
+        }
     }
 
     /// Width of the pooled features: the last stage's channels.
@@ -109,7 +133,7 @@ impl EncoderConfig {
 
     /// Height and width of the four stages' maps, in pixels, for an input of `height` x `width` pixels.
     pub fn map_sizes(&self, height: usize, width: usize) -> [(usize, usize); 4] {
-        // Stem and pool halve twice; every stride-2 convolution here gives the half, rounded up.
+        // Stem and pool (or the first stride of EfficientNet) halve twice; every stride-2 convolution here gives the half, rounded up.
         let mut size = (height.div_ceil(2).div_ceil(2), width.div_ceil(2).div_ceil(2));
         self.walks().map(|walk| {
             size = (size.0.div_ceil(walk.stride), size.1.div_ceil(walk.stride));
@@ -151,7 +175,7 @@ mod tests {
     #[test]
     fn widths_grow_from_stage_to_stage_and_split_into_groups() {
         for preset in [Preset::Full, Preset::Half, Preset::Small, Preset::Tiny] {
-            let net = preset.architecture();
+            let net = preset.architecture().expect("a preset of SE-ResNeXt");
             let mut before = net.stem;
             for stage in net.stages {
                 assert!(stage.out > before && stage.blocks > 0, "{preset:?}");

@@ -1,19 +1,21 @@
-//! SE-ResNeXt without its classifier: an image in, the maps of four stages and their pooled features out.
-//!
-//! Weights and results are those of timm's ResNet (see `block.rs` for the sources).
+//! An encoder of frames or of spectrograms, whichever network it is.
 
 use candle_core::{DType, Result, Tensor, bail};
-use sonovox_ops::{Conv2dSpec, Mode, Precision, Scope, global_avg_pool, max_pool2d};
+use sonovox_ops::{Mode, Precision, Scope};
 
-use crate::block::{BlockShape, Bottleneck, ConvNorm};
-use crate::config::{EncoderConfig, StageShape, Walk};
+use crate::config::{EncoderConfig, Preset};
+use crate::efficientnet_lite::EfficientNetLite;
+use crate::se_resnext::SeResNext;
 
-/// An encoder of frames or of spectrograms.
-pub struct SeResNext {
+/// An image in, the maps of four stages and their pooled features out.
+pub struct Encoder {
     config: EncoderConfig,
-    precision: Precision,
-    stem: ConvNorm,
-    stages: [Vec<Bottleneck>; 4],
+    network: Network,
+}
+
+enum Network {
+    SeResNext(SeResNext),
+    EfficientNetLite(EfficientNetLite),
 }
 
 /// What an encoder sees in a batch of images.
@@ -25,9 +27,8 @@ pub struct Features {
     pub pooled: Tensor,
 }
 
-impl SeResNext {
-    /// Makes the encoder's parameters in `scope`; it computes in the scope's [`Precision`]. Convolutions start as timm's (Kaiming normal by fan-out); the last
-    /// normalisation of a block starts at 1, not at timm's 0, so that every parameter learns from the first step.
+impl Encoder {
+    /// Makes the encoder's parameters in `scope`; it computes in the scope's [`Precision`].
     ///
     /// # Errors
     /// When the configuration asks for no input channels, and when names are taken.
@@ -35,18 +36,13 @@ impl SeResNext {
         if config.in_channels == 0 {
             bail!("encoder {:?}: expected in_channels of at least 1, found 0", config.preset);
         }
-        let net = config.preset.architecture();
-        let spec = Conv2dSpec { stride: 2, padding: 3, ..Conv2dSpec::default() };
-        let places = (&scope.pp("conv1"), &scope.pp("bn1"));
-        let stem = ConvNorm::new(places, (config.in_channels, net.stem, 7), spec)?;
-        let mut inputs = net.stem;
-        let mut stages = [const { Vec::new() }; 4];
-        for (i, (shape, walk)) in net.stages.iter().zip(config.walks()).enumerate() {
-            let scope = scope.pp(format_args!("layer{}", i + 1));
-            stages[i] = stage(&scope, inputs, *shape, walk, net.cardinality)?;
-            inputs = shape.out;
-        }
-        Ok(Self { config: *config, precision: scope.precision(), stem, stages })
+        let network = match config.preset {
+            Preset::EfficientNetLite0 => Network::EfficientNetLite(EfficientNetLite::new(config, scope)?),
+            Preset::Full | Preset::Half | Preset::Small | Preset::Tiny => {
+                Network::SeResNext(SeResNext::new(config, scope)?)
+            }
+        };
+        Ok(Self { config: *config, network })
     }
 
     /// What this encoder was made from.
@@ -71,45 +67,22 @@ impl SeResNext {
                 x.dims()
             );
         }
-        let (batch, _, height, width) = x.dims4()?;
-        let x = match channels {
-            1 => x.reshape((batch, height, width, 1))?,
-            _ => x.permute((0, 2, 3, 1))?.contiguous()?,
-        };
-        let x = match self.precision {
-            Precision::Bf16 => x.to_dtype(DType::BF16)?,
-            Precision::F32 | Precision::Tf32 => x,
-        };
-        let x = self.stem.forward(&x, mode, true)?;
-        let x = max_pool2d(&x, 3, 2, 1)?;
-        let run =
-            |x: Tensor, stage: &[Bottleneck]| stage.iter().try_fold(x, |x, block| block.forward(&x, mode));
-        let first = run(x, &self.stages[0])?;
-        let second = run(first.clone(), &self.stages[1])?;
-        let third = run(second.clone(), &self.stages[2])?;
-        let fourth = run(third.clone(), &self.stages[3])?;
-        let pooled = global_avg_pool(&fourth)?;
-        Ok(Features { stages: [first, second, third, fourth], pooled })
+        match &self.network {
+            Network::SeResNext(network) => network.forward(x, mode),
+            Network::EfficientNetLite(network) => network.forward(x, mode),
+        }
     }
 }
 
-fn stage(
-    scope: &Scope,
-    inputs: usize,
-    shape: StageShape,
-    walk: Walk,
-    cardinality: usize,
-) -> Result<Vec<Bottleneck>> {
-    let StageShape { blocks, mid, out } = shape;
-    let first = BlockShape {
-        inputs,
-        mid,
-        out,
-        cardinality,
-        stride: walk.stride,
-        dilation: walk.first_dilation,
-        downsample: true,
+/// Images `[B, C, H, W]` as a map `[B, H, W, C]` of the type that an encoder computes in.
+pub(crate) fn to_map(x: &Tensor, precision: Precision) -> Result<Tensor> {
+    let (batch, channels, height, width) = x.dims4()?;
+    let x = match channels {
+        1 => x.reshape((batch, height, width, 1))?,
+        _ => x.permute((0, 2, 3, 1))?.contiguous()?,
     };
-    let rest = BlockShape { inputs: out, stride: 1, dilation: walk.dilation, downsample: false, ..first };
-    (0..blocks).map(|i| Bottleneck::new(&scope.pp(i), if i == 0 { first } else { rest })).collect()
+    match precision {
+        Precision::Bf16 => x.to_dtype(DType::BF16),
+        Precision::F32 | Precision::Tf32 => Ok(x),
+    }
 }

@@ -54,6 +54,15 @@ pub fn speech(rows: Vec<f32>, time: usize, bands: usize, device: &Device) -> Res
     Tensor::from_vec(rows, (count, 1, time, bands), device)?.transpose(2, 3)?.contiguous()
 }
 
+/// Rows of log10 mel power as Whisper wants them: raised to at most 8 powers of ten below the window's loudest value, and
+/// brought near -1 to 1 (openai/whisper, `log_mel_spectrogram` in `audio.py`).
+pub fn whisper(log10_power: &mut [f32]) {
+    let loudest = log10_power.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    for value in log10_power {
+        *value = (value.max(loudest - 8.0) + 4.0) / 4.0;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +77,16 @@ mod tests {
             assert!((found - expected).abs() < 1e-6, "{values:?}");
         }
         assert!(frames(vec![0.0; 7], 2, 2, &Device::Cpu).is_err());
+    }
+
+    #[test]
+    fn a_whisper_window_is_floored_below_its_own_peak() {
+        let mut rows = [-10.0, -9.0, -3.0, 0.0];
+        whisper(&mut rows);
+        assert_eq!(rows, [-1.0, -1.0, 0.25, 1.0]);
+        let mut silent = [-10.0; 3];
+        whisper(&mut silent);
+        assert_eq!(silent, [-1.5; 3]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use candle_core::{Error, Result, Tensor};
+use candle_core::{Device, Error, Result, Tensor};
 use sonovox_ops::ParamStore;
 
 /// Tensors of a timm checkpoint that an encoder has no use for: the classifier, and BatchNorm's count of batches,
@@ -20,11 +20,16 @@ pub fn is_ignorable(name: &str) -> bool {
 /// shape.
 pub fn load_timm(store: &ParamStore, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
-    let origin = path.display().to_string();
+    let mut tensors = read(path, store.device())?;
+    tensors.retain(|name, _| !is_ignorable(name));
+    store.set_strict(&tensors, &path.display().to_string())
+}
+
+/// All tensors of a safetensors file.
+pub(crate) fn read(path: &Path, device: &Device) -> Result<BTreeMap<String, Tensor>> {
+    let origin = path.display();
     let bytes = std::fs::read(path).map_err(|e| Error::Msg(format!("{origin}: {e}")))?;
-    let tensors = candle_core::safetensors::load_buffer(&bytes, store.device())
+    let tensors = candle_core::safetensors::load_buffer(&bytes, device)
         .map_err(|e| Error::Msg(format!("{origin}: not a readable safetensors file: {e}")))?;
-    let tensors: BTreeMap<String, Tensor> =
-        tensors.into_iter().filter(|(name, _)| !is_ignorable(name)).collect();
-    store.set_strict(&tensors, &origin)
+    Ok(tensors.into_iter().collect())
 }

@@ -32,9 +32,10 @@ pub(crate) struct Stretch {
 pub(crate) struct Sound {
     /// One value to a row, 0 to 1.
     voice: Vec<f16>,
-    /// The rows; `None` where nothing is heard: all zeros.
+    /// The rows; `None` where nothing is heard: all `silence`.
     rows: Option<SpooledRows>,
     n_bands: usize,
+    silence: f16,
     /// What was left out, by cause.
     pub left_out: Vec<(&'static str, u64)>,
     /// What a reader should know.
@@ -42,13 +43,14 @@ pub(crate) struct Sound {
 }
 
 impl Sound {
-    /// Nothing heard: as many rows as the stretch is long, all zeros and unvoiced.
+    /// Nothing heard: as many rows as the stretch is long, all silent and unvoiced.
     pub fn silence(stretch: Stretch, spectrogram: &SpectrogramConfig, note: &str) -> Self {
         let rate = f64::from(spectrogram.sample_rate_hz());
         let samples = ((stretch.end_secs - stretch.start_secs) * rate).round().max(0.0) as u64;
         let voice = vec![f16::ZERO; spectrogram.rows_of(samples) as usize];
         let notes = vec![note.to_owned()];
-        Self { voice, rows: None, n_bands: spectrogram.n_bands(), left_out: Vec::new(), notes }
+        let silence = f16::from_f32(spectrogram.silence());
+        Self { voice, rows: None, n_bands: spectrogram.n_bands(), silence, left_out: Vec::new(), notes }
     }
 
     /// Number of rows.
@@ -67,14 +69,36 @@ impl Sound {
         voiced as f64 / self.voice.len().max(1) as f64
     }
 
-    /// The voice values, and the standardised rows as little-endian f16.
+    /// The voice values, and the levelled rows as little-endian f16.
     pub fn into_parts(self) -> io::Result<(Vec<f16>, Box<dyn Read>)> {
         let bytes = self.voice.len() * self.n_bands * 2;
         let rows: Box<dyn Read> = match self.rows {
-            None => Box::new(io::repeat(0).take(bytes as u64)),
-            Some(rows) => Box::new(rows.standardised()?),
+            None => Box::new(Repeated::new(self.silence).take(bytes as u64)),
+            Some(rows) => Box::new(rows.levelled()?),
         };
         Ok((self.voice, rows))
+    }
+}
+
+/// One value without end, as little-endian f16.
+struct Repeated {
+    bytes: [u8; 2],
+    given: usize,
+}
+
+impl Repeated {
+    fn new(value: f16) -> Self {
+        Self { bytes: value.to_le_bytes(), given: 0 }
+    }
+}
+
+impl Read for Repeated {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        for byte in &mut *out {
+            *byte = self.bytes[self.given % 2];
+            self.given += 1;
+        }
+        Ok(out.len())
     }
 }
 
@@ -122,7 +146,8 @@ pub(crate) fn hear(
         return Ok(Sound { left_out, ..silence });
     }
     let (voice, rows) = ear.finish(&timeline, &config.spectrogram).map_err(io_fault)?;
-    Ok(Sound { voice, rows: Some(rows), n_bands: config.spectrogram.n_bands(), left_out, notes })
+    let (n_bands, silence) = (config.spectrogram.n_bands(), f16::from_f32(config.spectrogram.silence()));
+    Ok(Sound { voice, rows: Some(rows), n_bands, silence, left_out, notes })
 }
 
 /// A note on a stream that is not all there, where it may be kept.

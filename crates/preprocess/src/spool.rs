@@ -41,15 +41,21 @@ impl Spool {
     }
 
     /// Ends the rows, `n_bands` values each and `hop_secs` apart: their levels are those of the rows that lie over
-    /// sound, with a floor `top_db` below the loudest value.
-    pub fn finish(self, shape: RowShape, top_db: f32, coverage: Coverage<'_>) -> io::Result<SpooledRows> {
+    /// sound, with a floor `top_db` below the loudest value; without one, rows become log10 of the power.
+    pub fn finish(
+        self,
+        shape: RowShape,
+        top_db: Option<f32>,
+        coverage: Coverage<'_>,
+    ) -> io::Result<SpooledRows> {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        let mut rows =
-            SpooledRows { file, shape, levels: LevelStats::new(self.peak.floor_db(top_db)).finish() };
-        rows.levels = rows.measure(self.peak.floor_db(top_db), coverage)?;
+        let mut rows = SpooledRows { file, shape, levels: Levels::LOG10 };
+        if let Some(top_db) = top_db {
+            rows.levels = rows.measure(self.peak.floor_db(top_db), coverage)?;
+        }
         Ok(rows)
     }
 }
@@ -65,7 +71,7 @@ pub(crate) struct RowShape {
     pub hop_secs: f64,
 }
 
-/// Rows in dB on disk with the levels to standardise them with.
+/// Rows in dB on disk with the levels to bring them to.
 pub(crate) struct SpooledRows {
     file: File,
     shape: RowShape,
@@ -87,12 +93,12 @@ impl SpooledRows {
         Ok(stats.finish())
     }
 
-    /// The standardised rows as little-endian f16.
-    pub fn standardised(mut self) -> io::Result<impl Read> {
+    /// The levelled rows as little-endian f16.
+    pub fn levelled(mut self) -> io::Result<impl Read> {
         let file = self.rewound()?;
         let left = self.shape.rows * self.shape.n_bands;
         let values = vec![0.0; ROWS_AT_A_TIME * self.shape.n_bands];
-        Ok(StandardisedRows { file, levels: self.levels, values, left, ready: Vec::new(), given: 0 })
+        Ok(LevelledRows { file, levels: self.levels, values, left, ready: Vec::new(), given: 0 })
     }
 
     fn rewound(&mut self) -> io::Result<BufReader<File>> {
@@ -113,7 +119,7 @@ fn read_values(file: &mut impl Read, values: &mut [f32]) -> io::Result<()> {
 }
 
 /// The third pass, as a stream of bytes.
-struct StandardisedRows {
+struct LevelledRows {
     file: BufReader<File>,
     levels: Levels,
     values: Vec<f32>,
@@ -124,7 +130,7 @@ struct StandardisedRows {
     given: usize,
 }
 
-impl StandardisedRows {
+impl LevelledRows {
     fn refill(&mut self) -> io::Result<()> {
         let count = self.left.min(self.values.len());
         let values = &mut self.values[..count];
@@ -138,7 +144,7 @@ impl StandardisedRows {
     }
 }
 
-impl Read for StandardisedRows {
+impl Read for LevelledRows {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if self.given == self.ready.len() {
             self.refill()?;
@@ -173,10 +179,10 @@ mod tests {
         let mut spool = Spool::create(dir.path()).unwrap();
         rows().chunks(60).for_each(|piece| spool.push(piece));
         let shape = RowShape { rows: 700, n_bands: 5, hop_secs: 0.01 };
-        let spooled = spool.finish(shape, 80.0, timeline.coverage()).unwrap();
+        let spooled = spool.finish(shape, Some(80.0), timeline.coverage()).unwrap();
         assert_eq!(spooled.levels, levels);
         let mut found = Vec::new();
-        spooled.standardised().unwrap().read_to_end(&mut found).unwrap();
+        spooled.levelled().unwrap().read_to_end(&mut found).unwrap();
         assert_eq!(found, expected);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "the file has no name");
     }

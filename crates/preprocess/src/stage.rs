@@ -276,6 +276,9 @@ fn leave(
         writer.hashed(&one.header.file, one.clip_sha256.clone());
         writer.add_inputs(one.inputs.clone());
     }
+    if config.spectrogram.top_db().is_none() {
+        writer.unit_is("log_mel", "log10 of the power");
+    }
     let mut summary = Summary {
         out: PathBuf::new(),
         recordings: finished.into_iter().map(|one| one.header).collect(),

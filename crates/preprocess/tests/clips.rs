@@ -244,3 +244,32 @@ fn the_paper_s_spectrogram_and_the_other_detector() {
     assert_eq!((facts.kind.as_str(), facts.hop_secs, facts.n_fft), ("paper", 0.005, 510));
     assert_eq!(clips.details.voice_detector, "energy");
 }
+
+/// Rows for Whisper are no levels of the recording: log10 of the power, down to -10 where there is silence.
+#[test]
+fn rows_for_whisper_are_kept_as_log10() {
+    let mut scene = Scene::new();
+    let (sounding, mute) = (scene.add("sounding"), scene.add("mute"));
+    let sound = bursts(2.0, &[0.5]);
+    write_video(&sounding, (64, 48), 20, Some(&sound), |_, _, _| 90);
+    write_video(&mute, (64, 48), 20, None, |_, _, _| 90);
+    let spectrogram = "whisper".parse().unwrap();
+    let (_, clips) = scene.clips(&PreprocessConfig { spectrogram, ..small() });
+    let facts = &clips.details.spectrogram;
+    assert_eq!((facts.kind.as_str(), facts.sample_rate_hz, facts.n_bands), ("whisper", 16_000, 80));
+    let rows = |index: usize| {
+        let clip = clips.reader(index).unwrap();
+        let mut rows = vec![f16::ZERO; clip.mel_frames() * 80];
+        clip.read_mel(0..clip.mel_frames(), &mut rows).unwrap();
+        rows.into_iter().map(f32::from).collect::<Vec<_>>()
+    };
+    let heard = rows(0);
+    let (least, most) = heard.iter().fold((f32::MAX, f32::MIN), |(a, b), &v| (a.min(v), b.max(v)));
+    assert!(least >= -10.0 && most > -2.0 && most < 4.0, "{least} to {most}");
+    let silent = rows(1);
+    assert_eq!(silent.len(), 201 * 80);
+    assert!(silent.iter().all(|&value| value == -10.0), "nothing is heard: the least power there is");
+    let units: Vec<_> = clips.artifact.manifest.files.values().flat_map(|file| &file.tensors).collect();
+    let mel = units.iter().find(|tensor| tensor.name == "log_mel").unwrap();
+    assert_eq!(mel.unit, "log10 of the power");
+}

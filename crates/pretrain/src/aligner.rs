@@ -11,6 +11,7 @@ use sonovox_ops::{Mode, ParamStore, no_grad};
 
 use crate::library::{Library, Window};
 use crate::networks::Networks;
+use crate::published;
 use crate::stage::PretrainDetails;
 use crate::{PretrainConfig, PretrainError};
 
@@ -44,7 +45,8 @@ impl Aligner {
         let config: PretrainConfig = parsed(encoder, "config.pretrain", &manifest.config["pretrain"])?;
         let details = parsed(encoder, "details", &manifest.details)?;
         let store = ParamStore::new(0, DType::F32, device);
-        let networks = Networks::new(&config, &store)?;
+        let whisper = published::reopen(encoder, config.whisper.as_ref(), clips, device)?;
+        let networks = Networks::beside(&config, &store, whisper)?;
         store.set_strict(&weights(encoder, device)?, &encoder.path.display().to_string())?;
         let (library, ..) = Library::open(clips, members, &config.pairs)?;
         let rows = (config.pairs.window_secs / clips.details.spectrogram.hop_secs).round() as u64;

@@ -1,5 +1,7 @@
 //! What can go wrong in stage 2.
 
+use std::path::PathBuf;
+
 use sonovox_artifact::ArtifactError;
 use sonovox_study::StudyError;
 use sonovox_train::TrainError;
@@ -24,6 +26,29 @@ pub enum PretrainError {
         clips: String,
         /// Why.
         cause: String,
+    },
+    /// A file of published weights is of another network than the one it is to be.
+    #[error("{path}: expected {expected}, found {found}")]
+    OtherNetwork {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
+    /// The clips hold no spectrogram that the speech stream can hear.
+    #[error(
+        "{clips}: expected a spectrogram of kind whisper with {bands} bands ([preprocess] spectrogram = \"whisper\"), \
+         found {found}"
+    )]
+    OtherSpectrogram {
+        /// The clips artifact.
+        clips: PathBuf,
+        /// Bands that the encoder wants.
+        bands: usize,
+        /// What the clips hold.
+        found: String,
     },
     /// The clips or the output folder.
     #[error(transparent)]

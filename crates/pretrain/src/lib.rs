@@ -21,6 +21,7 @@ mod networks;
 mod objective;
 mod order;
 mod pacing;
+mod published;
 mod sampler;
 mod shortcut;
 mod stage;
@@ -30,7 +31,7 @@ pub use aligner::Aligner;
 pub use batch::{Batch, Clips, Copies, Pairs, Plan, Source, Tuples};
 pub use config::{
     AffineConfig, Contrastive, FrameAugmentation, GraphConfig, Join, LossWeights, Negatives, PacingConfig,
-    PacingKind, PairConfig, PretrainConfig, Scale, SpeechAugmentation, Start, SyncConfig,
+    PacingKind, PairConfig, PretrainConfig, Scale, SpeechAugmentation, Start, SyncConfig, WhisperConfig,
 };
 pub use error::PretrainError;
 pub use library::{IntervalCounts, Library, Window};

@@ -4,6 +4,7 @@ use half::f16;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sonovox_artifact::clips::{ClipReader, ClipsArtifact};
+use sonovox_model::input;
 use sonovox_study::intervals;
 
 use crate::sampler::Fragment;
@@ -20,6 +21,8 @@ pub struct Library {
     window_rows: usize,
     /// Columns of the speech image: `window_rows`, or what the paper resizes to.
     time: usize,
+    /// Rows are log10 power, and every window is brought to its own level.
+    whisper: bool,
 }
 
 /// A speech window to read.
@@ -67,6 +70,7 @@ impl Library {
             window_rows,
             // the paper's image is as wide as it is high (256 x 256)
             time: if paper { details.spectrogram.n_bands as usize } else { window_rows },
+            whisper: details.spectrogram.kind == "whisper",
         };
         let (mut fragments, mut counts) = (Vec::new(), IntervalCounts::default());
         for &member in members {
@@ -143,6 +147,9 @@ impl Library {
         let mut rows = vec![0.0; which.len() * size];
         let read = |(out, window): (&mut [f32], &Window)| {
             resize_time(&self.window(&self.clips[window.recording], window)?, self.bands, out);
+            if self.whisper {
+                input::whisper(out);
+            }
             Ok::<_, PretrainError>(())
         };
         rows.par_chunks_exact_mut(size).zip(which).try_for_each(read)?;

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use candle_core::{Result, Tensor, Var};
 use sonovox_model::{
-    AffineHead, AffineHeadConfig, CoAttention, CoAttentionConfig, Features, Fusion, FusionConfig, OrderHead,
-    OrderHeadConfig, Projection, SeResNext, TemporalGraph, TemporalGraphConfig,
+    AffineHead, AffineHeadConfig, CoAttention, CoAttentionConfig, Encoder, Features, Fusion, FusionConfig,
+    OrderHead, OrderHeadConfig, Projection, TemporalGraph, TemporalGraphConfig,
+    WhisperEncoder,
 };
 use sonovox_ops::{Init, Mode, ParamStore};
 
@@ -15,8 +16,8 @@ use crate::{Contrastive, PretrainConfig};
 
 /// The video encoder, the speech encoder where a loss sees speech, and the heads of the weighted losses.
 pub struct Networks {
-    video: SeResNext,
-    speech: Option<SeResNext>,
+    video: Encoder,
+    speech: Option<Listener>,
     video_projection: Option<Projection>,
     speech_projection: Option<Projection>,
     fusion: Option<Fusion>,
@@ -29,29 +30,69 @@ pub struct Networks {
     log_inv_temperature: Option<Var>,
 }
 
+/// The speech stream.
+enum Listener {
+    /// An encoder that learns, `speech.*` of the store.
+    Learning(Encoder),
+    /// A frozen one, in no store.
+    Frozen(WhisperEncoder),
+}
+
+impl Listener {
+    /// Width of its pooled features.
+    fn width(&self) -> usize {
+        match self {
+            Self::Learning(encoder) => encoder.config().features(),
+            Self::Frozen(whisper) => whisper.width(),
+        }
+    }
+}
+
 impl Networks {
     /// Makes the networks; what no weighted loss needs is not made.
     ///
     /// # Errors
     /// When a tensor cannot be made.
     pub fn new(config: &PretrainConfig, store: &ParamStore) -> Result<Self> {
+        Self::beside(config, store, None)
+    }
+
+    /// The same with a frozen speech stream, where there is one.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn beside(
+        config: &PretrainConfig,
+        store: &ParamStore,
+        whisper: Option<WhisperEncoder>,
+    ) -> Result<Self> {
+        assert_eq!(
+            config.whisper.is_some(),
+            whisper.is_some(),
+            "a frozen speech stream is opened by who asks for it"
+        );
         let (encoder, scope) = (config.encoder_config(), store.scope());
         let heads = scope.pp("heads");
         let (weights, width) = (&config.weights, encoder.features());
         let projection = config.projection;
-        let project = |name: &str| {
+        let make_speech = || match whisper {
+            Some(whisper) => Ok(Listener::Frozen(whisper)),
+            None => Encoder::new(&encoder, &scope.pp("speech")).map(Listener::Learning),
+        };
+        let speech = weights.needs_pairs().then(make_speech).transpose()?;
+        let project = |name: &str, width: usize| {
             let make = || Projection::new(&projection, width, &heads.pp(name));
             weights.embeds_pairs().then(make).transpose()
         };
-        let project_views = |name: &str, weight: f64| {
+        let project_views = |name: &str, weight: f64, width: usize| {
             let make = || Projection::new(&projection, width, &heads.pp(name));
             (weight > 0.0).then(make).transpose()
         };
+        let heard = speech.as_ref().map_or(width, Listener::width);
         let make_temperature = || {
             let start = Init::Const((1.0 / config.temperature).ln());
             heads.param("log_inv_temperature", 1, start)
         };
-        let make_speech = || SeResNext::new(&encoder, &scope.pp("speech"));
         let make_fusion = || Fusion::new(&FusionConfig::default(), projection.embedding, &heads.pp("fusion"));
         let make_order = || OrderHead::new(&OrderHeadConfig::default(), width, &heads.pp("order"));
         let make_affine = || AffineHead::new(&AffineHeadConfig::default(), width, &heads.pp("affine"));
@@ -61,17 +102,17 @@ impl Networks {
         let make_graph = || TemporalGraph::new(&of_graph, width, &heads.pp("graph"));
         let has_temperature = weights.cont > 0.0 && config.contrastive == Contrastive::InfoNce;
         Ok(Self {
-            video: SeResNext::new(&encoder, &scope.pp("video"))?,
-            speech: weights.needs_pairs().then(make_speech).transpose()?,
-            video_projection: project("video_projection")?,
-            speech_projection: project("speech_projection")?,
+            video: Encoder::new(&encoder, &scope.pp("video"))?,
+            video_projection: project("video_projection", width)?,
+            speech_projection: project("speech_projection", heard)?,
+            speech,
             fusion: (weights.cls > 0.0).then(make_fusion).transpose()?,
             order: (weights.ord > 0.0).then(make_order).transpose()?,
             affine: (weights.affine > 0.0).then(make_affine).transpose()?,
             sync: (weights.sync > 0.0).then(make_sync).transpose()?,
             graph: weights.needs_clips().then(make_graph).transpose()?,
-            video_views: project_views("video_views", weights.video_views)?,
-            speech_views: project_views("speech_views", weights.speech_views)?,
+            video_views: project_views("video_views", weights.video_views, width)?,
+            speech_views: project_views("speech_views", weights.speech_views, heard)?,
             log_inv_temperature: has_temperature.then(make_temperature).transpose()?,
         })
     }
@@ -99,7 +140,13 @@ impl Networks {
     /// # Errors
     /// When a tensor operation fails, or no weighted loss hears speech.
     pub fn hear(&self, windows: &Tensor, mode: Mode) -> Result<Seen> {
-        Ok(Seen::new(made(self.speech.as_ref())?.forward(windows, mode)?))
+        match made(self.speech.as_ref())? {
+            Listener::Learning(encoder) => Ok(Seen::new(encoder.forward(windows, mode)?)),
+            Listener::Frozen(whisper) => {
+                let positions = whisper.forward(windows)?;
+                Ok(Seen { pooled: positions.mean(1)?, map: positions.unsqueeze(1)? })
+            }
+        }
     }
 
     /// Embeddings of pooled video features: `[N, D]`.
@@ -194,7 +241,7 @@ impl Networks {
     }
 
     /// Writes `encoder.safetensors` (video), `speech.safetensors` and `heads.safetensors` into `dir`; the encoders'
-    /// names are timm's. What was not made has no file.
+    /// names are timm's. What was not made, or is frozen, has no file.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -218,7 +265,7 @@ impl Networks {
 pub struct Seen {
     /// `[N, C]`.
     pub pooled: Tensor,
-    /// The last map `[N, H, W, C]`.
+    /// The last map `[N, H, W, C]`; of a frozen Whisper its positions `[N, 1, T, C]`.
     pub map: Tensor,
 }
 

@@ -9,6 +9,10 @@ use crate::CompareConfig;
 
 /// Name of the method without pretraining.
 pub const RANDOM: &str = "random";
+/// Name of the method that starts from supervised ImageNet weights.
+pub const IMAGENET: &str = "imagenet";
+/// Name of the random start of ImageNet's network, where that is another than the comparison's.
+pub const IMAGENET_RANDOM: &str = "imagenet-random";
 
 /// What the words of the training recordings have to do with their pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -23,12 +27,29 @@ pub enum Narration {
 /// A way of pretraining, as far as the plan needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Method {
-    /// Name: the recipe's file without `.toml`, or [`RANDOM`].
+    /// Name: the recipe's file without `.toml`, or that of a baseline ([`RANDOM`], [`IMAGENET`], [`IMAGENET_RANDOM`]).
     pub name: String,
+    /// What it is called in tables.
+    pub title: String,
+    /// Whether it has a pretraining of its own; a baseline starts from chance or from a file.
+    pub pretrains: bool,
     /// Whether a loss of it sees speech: then it is also run on scrambled narration.
     pub hears: bool,
     /// Whether frames and speech get embeddings that can be compared.
     pub embeds: bool,
+}
+
+impl Method {
+    /// A method of pretraining, called in tables what its file is called.
+    pub fn pretraining(name: impl Into<String>, hears: bool, embeds: bool) -> Self {
+        let name = name.into();
+        Self { title: name.clone(), name, pretrains: true, hears, embeds }
+    }
+
+    /// A start without any pretraining of ours.
+    pub fn baseline(name: &str, title: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), title: title.into(), pretrains: false, hears: false, embeds: false }
+    }
 }
 
 /// What a cell runs.
@@ -124,7 +145,7 @@ pub struct Plan {
 impl Plan {
     /// The plan for `methods` (the random encoder is put before them) over `folds` folds.
     pub fn new(config: &CompareConfig, methods: Vec<Method>, folds: u32) -> Self {
-        let random = Method { name: RANDOM.to_owned(), hears: false, embeds: false };
+        let random = Method::baseline(RANDOM, RANDOM);
         let methods = [random].into_iter().chain(methods.into_iter().filter(|m| m.name != RANDOM)).collect();
         Self { methods, folds, seeds: config.seeds.clone(), label_shares: config.label_shares.clone() }
     }
@@ -144,7 +165,7 @@ impl Plan {
     /// The kinds of cells that `method` has, in the order they are run.
     pub fn kinds(&self, method: &Method) -> Vec<Kind> {
         let mut kinds = Vec::new();
-        if method.name != RANDOM {
+        if method.pretrains {
             kinds.push(Kind::Pretrain);
         }
         if method.embeds {
@@ -181,7 +202,7 @@ mod tests {
     use super::*;
 
     fn method(name: &str, hears: bool, embeds: bool) -> Method {
-        Method { name: name.into(), hears, embeds }
+        Method::pretraining(name, hears, embeds)
     }
 
     #[test]
@@ -205,6 +226,18 @@ mod tests {
         assert_eq!(of("ours", Narration::Scrambled, Kind::Alignment), 6);
         let first: Vec<_> = plan.cells().into_iter().take(37).map(|cell| (cell.seed, cell.fold)).collect();
         assert!(first.iter().all(|turn| *turn == (1, 0)), "all methods before the next fold");
+    }
+
+    #[test]
+    fn baselines_are_probed_and_fine_tuned_and_not_pretrained() {
+        let config = CompareConfig { seeds: vec![1], label_shares: vec![1.0], ..CompareConfig::default() };
+        let imagenet = Method::baseline(IMAGENET, "ImageNet (supervised, some net)");
+        let plan = Plan::new(&config, vec![imagenet, method("order", false, false)], 1);
+        let names: Vec<_> = plan.methods.iter().map(|method| method.name.as_str()).collect();
+        assert_eq!(names, [RANDOM, IMAGENET, "order"]);
+        let kinds: Vec<Kind> =
+            plan.cells().into_iter().filter(|cell| cell.method == IMAGENET).map(|cell| cell.kind).collect();
+        assert_eq!(kinds, [Kind::Probe, Kind::Planes(1.0), Kind::Gaze]);
     }
 
     #[test]

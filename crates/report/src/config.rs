@@ -15,6 +15,10 @@ pub struct CompareConfig {
     /// Names of the methods (files without `.toml`) in the tables' order; none: all of the folder, by name. A random encoder
     /// comes before them by itself.
     pub methods: Vec<String>,
+    /// A safetensors file of supervised ImageNet weights (docs/method.md, "Other networks"): two baselines more, its weights and the
+    /// random start of its network. Where the file is not there, the page says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub imagenet: Option<PathBuf>,
     /// Seeds of weights and draws; every method is run with each.
     pub seeds: Vec<u64>,
     /// Shares of the labels, above 0 and at most 1, for the frozen probe and the fine-tuning of planes.
@@ -32,6 +36,7 @@ impl Default for CompareConfig {
         Self {
             methods_dir: "data/recipes/methods".into(),
             methods: Vec::new(),
+            imagenet: None,
             seeds: vec![1, 2],
             label_shares: vec![1.0, 0.1, 0.02],
             subject: "ours".to_owned(),

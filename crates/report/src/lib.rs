@@ -18,7 +18,7 @@ mod paper;
 mod results;
 mod tables;
 
-pub use cell::{Cell, Kind, Method, Narration, Plan, RANDOM};
+pub use cell::{Cell, IMAGENET, IMAGENET_RANDOM, Kind, Method, Narration, Plan, RANDOM};
 pub use config::CompareConfig;
 pub use error::ReportError;
 pub use figures::{Series, write_curves, write_figures};

@@ -164,7 +164,7 @@ pub fn differences(gathered: &Gathered, subject: &str) -> String {
     }
     if methods.iter().any(|method| method.name == subject) {
         for other in methods.iter().filter(|method| method.name != subject) {
-            let name = format!("{subject} − {}", other.name);
+            let name = format!("{subject} − {}", other.title);
             row(name, (subject, Narration::Matched), (&other.name, Narration::Matched));
         }
     }
@@ -214,8 +214,8 @@ fn each_row(
 ) {
     for (method, narration) in gathered.plan().rows() {
         let name = match narration {
-            Narration::Matched => method.name.clone(),
-            Narration::Scrambled => format!("{}, scrambled", method.name),
+            Narration::Matched => method.title.clone(),
+            Narration::Scrambled => format!("{}, scrambled", method.title),
         };
         if let Some(cells) = cells(method, narration) {
             table.row([vec![name], cells].concat());

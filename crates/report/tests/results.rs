@@ -70,7 +70,7 @@ fn page(root: &Path, plan: &Plan, is_done: impl Fn(&Cell) -> bool) -> String {
 fn plan() -> Plan {
     let config =
         CompareConfig { seeds: vec![1, 2], label_shares: vec![1.0, 0.1], ..CompareConfig::default() };
-    let method = |name: &str, speech| Method { name: name.into(), hears: speech, embeds: speech };
+    let method = |name: &str, speech| Method::pretraining(name, speech, speech);
     Plan::new(&config, vec![method("order", false), method("ours", true)], 2)
 }
 

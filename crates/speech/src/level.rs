@@ -100,6 +100,9 @@ pub struct Levels {
 }
 
 impl Levels {
+    /// What makes log10 of the power of values in dB, with no floor but the least value there is.
+    pub const LOG10: Levels = Levels { floor_db: MIN_POWER_DB, mean_db: 0.0, std_db: 10.0 };
+
     /// Turns values in dB into floored, standardised ones: zero mean and unit variance over the observed rows.
     pub fn apply(&self, values: &mut [f32]) {
         let scale = 1.0 / self.std_db.max(SILENT_STD_DB);

@@ -5,7 +5,7 @@
 //! cut into blocks:
 //!
 //! - [`Resampler`]: any rate to the working rate (24 kHz), delay compensated.
-//! - [`SpectrogramStream`]: log-mel rows as librosa's, or the linear rows of the MICCAI 2020 paper.
+//! - [`SpectrogramStream`]: log-mel rows as librosa's, the linear rows of the MICCAI 2020 paper, or Whisper's mel rows.
 //! - [`PeakLevel`], [`LevelStats`], [`Levels`]: the floor and the standardisation of a recording, which need all of
 //!   it, as second and third passes over spooled rows.
 //! - [`VoiceStream`]: one value in 0..=1 to a spectrogram row, by the detector a [`VoiceDetector`] names.
@@ -24,6 +24,6 @@ pub use level::{LevelStats, Levels, PeakLevel, SILENT_STD_DB};
 pub use resample::{MAX_RATE_HZ, MIN_RATE_HZ, Resampler};
 pub use spectrogram::{
     LogMelConfig, MIN_POWER_DB, MelFilter, PaperConfig, Spectrogram, SpectrogramConfig, SpectrogramStream,
-    mel_filters, spectrogram_db,
+    WhisperMelConfig, mel_filters, spectrogram_db,
 };
 pub use voice::{EarshotConfig, EnergyConfig, VOICED_FROM, VoiceDetector, VoiceStream};

@@ -51,7 +51,7 @@ fn unknown_keys_and_kinds_are_refused() {
         assert!(message.contains(word), "{message}");
     }
     let message = "mfcc".parse::<SpectrogramConfig>().expect_err("unknown").to_string();
-    assert_eq!(message, "spectrogram: expected one of log-mel, paper, found \"mfcc\"");
+    assert_eq!(message, "spectrogram: expected one of log-mel, paper, whisper, found \"mfcc\"");
     let message = "webrtc".parse::<VoiceDetector>().expect_err("unknown").to_string();
     assert_eq!(message, "voice detector: expected one of energy, earshot, found \"webrtc\"");
 }

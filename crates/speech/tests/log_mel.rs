@@ -3,7 +3,9 @@
 
 mod support;
 
-use sonovox_speech::{LogMelConfig, PaperConfig, SpectrogramConfig, spectrogram_db};
+use sonovox_speech::{
+    Levels, LogMelConfig, PaperConfig, SpectrogramConfig, WhisperMelConfig, spectrogram_db,
+};
 use sonovox_testkit::{Golden, shared_data};
 use support::{golden, max_difference, read_wav};
 
@@ -41,7 +43,7 @@ fn whole(file: &Golden, name: &str) -> Vec<usize> {
 
 fn floored(samples: &[f32], config: &SpectrogramConfig) -> sonovox_speech::Spectrogram {
     let mut spectrogram = spectrogram_db(samples, config).expect("valid settings");
-    spectrogram.floor(config.top_db());
+    spectrogram.floor(config.top_db().expect("a floor"));
     spectrogram
 }
 
@@ -103,4 +105,31 @@ fn every_clip_of_the_shared_speech_is_librosas() {
         worst = worst.max(difference);
     }
     println!("worst of all clips: {worst:e} dB");
+}
+
+/// Rows for a published Whisper, against transformers' feature extractor (golden/whisper_mel.py): log10 power as it is kept,
+/// floored and scaled by the window as `sonovox_model::input::whisper` does.
+#[test]
+fn whisper_rows_are_those_of_its_feature_extractor() {
+    let file = Golden::open(golden("whisper_mel.safetensors"));
+    let (rate, clip) = read_wav(&golden("words_16k.wav"));
+    for n_mels in [80, 128] {
+        let config = SpectrogramConfig::Whisper(WhisperMelConfig { n_mels });
+        config.validate().expect("Whisper's own");
+        assert_eq!((rate, config.window_length(), config.hop_length()), (16_000, 400, 160));
+        let mut made = spectrogram_db(&clip, &config).expect("valid settings");
+        Levels::LOG10.apply(&mut made.values);
+        let loudest = made.values.iter().copied().fold(f32::MIN, f32::max);
+        made.values.iter_mut().for_each(|value| *value = (value.max(loudest - 8.0) + 4.0) / 4.0);
+        let expected = file.tensor(&format!("mel_{n_mels}"));
+        let every = whole(&file, "every")[0];
+        // Whisper mirrors the signal at its ends where silence lies here: the first two rows see that, and at the end of the
+        // clip the feature extractor has silence too
+        let kept: Vec<f32> =
+            (0..made.n_rows()).skip(2).step_by(every).flat_map(|t| made.row(t).to_vec()).collect();
+        assert_eq!(kept.len(), expected.values.len(), "{n_mels} bands");
+        let difference = max_difference(&kept, &expected.to_f32());
+        println!("{n_mels} bands: {difference:e}");
+        assert!(difference <= 2e-5, "{n_mels} bands: {difference} away from transformers");
+    }
 }

@@ -11,7 +11,7 @@ use crate::{Artifact, ArtifactError, Stage};
 /// How the spectrogram was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SpectrogramFacts {
-    /// "log-mel" or "paper".
+    /// "log-mel", "paper" or "whisper".
     pub kind: String,
     /// Sampling rate of the audio it was made from.
     pub sample_rate_hz: u32,

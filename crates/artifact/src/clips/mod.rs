@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `frames` | u8 [frame, height, width] | grey level |
 //! | `frame_secs` | f64 [frame] | s, on the recording's clock |
-//! | `log_mel` | f16 [row, band] | standardised dB |
+//! | `log_mel` | f16 [row, band] | standardised dB; of the kind "whisper" log10 of the power |
 //! | `voice` | f16 [row] | 0 (no speech) to 1 |
 //! | `gaze` | f32 [sample, 3] | time in s after the first frame, x and y as shares of the cropped frame |
 //! | `plane` | i16 [frame] | index into the study's planes, -1 where there is no label |

@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use sonovox_artifact::{Artifact, Stage};
-use sonovox_model::{EncoderConfig, GazeHead, GazeHeadConfig, SeResNext};
+use sonovox_model::{Encoder, EncoderConfig, GazeHead, GazeHeadConfig};
 use sonovox_ops::{Mode, ParamStore};
 
 use super::GazeConfig;
@@ -28,7 +28,7 @@ pub struct PredictorDetails {
 
 /// Encoder and head.
 pub(crate) struct Predictor {
-    encoder: SeResNext,
+    encoder: Encoder,
     head: GazeHead,
 }
 
@@ -41,7 +41,7 @@ impl Predictor {
     ) -> candle_core::Result<Self> {
         let scope = store.scope();
         Ok(Self {
-            encoder: SeResNext::new(encoder, &scope.pp(encoder::SCOPE))?,
+            encoder: Encoder::new(encoder, &scope.pp(encoder::SCOPE))?,
             head: GazeHead::new(head, encoder.features(), &scope.pp("head"))?,
         })
     }

@@ -12,7 +12,7 @@ use crate::{DownstreamError, label_share};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PlanesConfig {
-    /// Network of a random encoder; a pretrained one brings its own.
+    /// Network of a random encoder; a pretrained or published one brings its own.
     pub encoder: Preset,
     /// Form of the head.
     pub head: PlaneHeadConfig,

@@ -5,7 +5,7 @@ use std::path::Path;
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use sonovox_artifact::{Artifact, Stage};
-use sonovox_model::{EncoderConfig, PlaneHead, PlaneHeadConfig, SeResNext};
+use sonovox_model::{Encoder, EncoderConfig, PlaneHead, PlaneHeadConfig};
 use sonovox_ops::{Mode, ParamStore};
 
 use super::PlanesConfig;
@@ -29,7 +29,7 @@ pub struct DetectorDetails {
 
 /// Encoder and head.
 pub(crate) struct Detector {
-    encoder: SeResNext,
+    encoder: Encoder,
     head: PlaneHead,
 }
 
@@ -43,7 +43,7 @@ impl Detector {
     ) -> candle_core::Result<Self> {
         let scope = store.scope();
         Ok(Self {
-            encoder: SeResNext::new(encoder, &scope.pp(encoder::SCOPE))?,
+            encoder: Encoder::new(encoder, &scope.pp(encoder::SCOPE))?,
             head: PlaneHead::new(head, encoder.features(), planes, &scope.pp("head"))?,
         })
     }

@@ -22,7 +22,7 @@ pub enum ProbeStages {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProbeConfig {
-    /// Network of a random encoder; a pretrained one brings its own.
+    /// Network of a random encoder; a pretrained or published one brings its own.
     pub encoder: Preset,
     /// Which stages.
     pub stages: ProbeStages,

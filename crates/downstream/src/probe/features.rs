@@ -1,7 +1,7 @@
 //! What the frozen encoder makes of frames: average-pooled activations of its stages.
 
 use candle_core::{DType, Device, Tensor};
-use sonovox_model::SeResNext;
+use sonovox_model::Encoder;
 use sonovox_ops::{Mode, ParamStore, global_avg_pool};
 use sonovox_train::TrainError;
 
@@ -13,7 +13,7 @@ use crate::inference::for_each_row;
 
 /// The encoder, ready to be read from.
 pub(crate) struct Extractor {
-    network: SeResNext,
+    network: Encoder,
     /// The probed stages, from 1.
     stages: Vec<usize>,
     device: Device,
@@ -29,7 +29,7 @@ impl Extractor {
         device: &Device,
     ) -> Result<Self, DownstreamError> {
         let store = ParamStore::new(seed, DType::F32, device);
-        let network = SeResNext::new(&source.origin.config, &store.scope().pp(encoder::SCOPE))?;
+        let network = Encoder::new(&source.origin.config, &store.scope().pp(encoder::SCOPE))?;
         source.load_into(&store)?;
         let stages = match stages {
             ProbeStages::Last => vec![4],

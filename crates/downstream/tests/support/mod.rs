@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::json;
 use sonovox_artifact::clips::{ClipHeader, ClipWriter, ClipsDetails, SpectrogramFacts};
 use sonovox_artifact::{ArtifactWriter, Begin, Counts, OnExisting, RunFacts, Stage};
-use sonovox_model::{EncoderConfig, Preset, SeResNext};
+use sonovox_model::{Encoder, EncoderConfig, Preset};
 use sonovox_ops::ParamStore;
 use sonovox_train::{Evaluation, Monitor};
 
@@ -135,7 +135,7 @@ pub fn make_encoder(out: &Path, train_subjects: &[&str]) -> PathBuf {
     let writer = ArtifactWriter::create(out, begin, OnExisting::Refuse).expect("a fresh folder");
     let store = ParamStore::new(5, DType::F32, &Device::Cpu);
     let config = EncoderConfig::new(Preset::Tiny);
-    SeResNext::new(&config, &store.scope()).expect("an encoder");
+    Encoder::new(&config, &store.scope()).expect("an encoder");
     store.save(writer.dir().join("encoder.safetensors")).expect("weights");
     let details = json!({"encoder": config, "frame": [HEIGHT, WIDTH], "train_subjects": train_subjects});
     writer.finish(Counts::default(), details, RunFacts::default()).expect("written").path

@@ -11,8 +11,13 @@ const SLICE: usize = 512;
 /// timm in f32 is itself up to 6e-7 from the f64 values in the golden file.
 const TOLERANCE: f64 = 1e-5;
 
-fn check(preset: Preset, [batch, channels, height, width]: [usize; 4]) {
-    let golden = golden("encoder_eval.safetensors");
+fn check(preset: Preset, dims: [usize; 4]) {
+    check_with("encoder_eval.safetensors", preset, dims);
+}
+
+/// Both forms of an encoder against a golden file.
+pub fn check_with(file: &str, preset: Preset, [batch, channels, height, width]: [usize; 4]) {
+    let golden = golden(file);
     for dilated in [false, true] {
         let config = EncoderConfig { preset, in_channels: channels, dilated };
         let (encoder, _) = filled(&config, DType::F32);

@@ -2,8 +2,8 @@
 
 use candle_core::{DType, Result, Tensor};
 use sonovox_model::{
-    EncoderConfig, Fusion, FusionConfig, GazeHead, GazeHeadConfig, OrderHead, OrderHeadConfig, PlaneHead,
-    PlaneHeadConfig, Preset, Projection, ProjectionConfig, SeResNext,
+    Encoder, EncoderConfig, Fusion, FusionConfig, GazeHead, GazeHeadConfig, OrderHead, OrderHeadConfig,
+    PlaneHead, PlaneHeadConfig, Preset, Projection, ProjectionConfig,
 };
 use sonovox_ops::{Mode, ParamStore};
 
@@ -33,10 +33,10 @@ fn an_encoder_names_the_channels_it_wants_and_those_it_got() {
 fn an_encoder_without_channels_or_with_taken_names_is_refused() {
     let store = ParamStore::new(1, DType::F32, device());
     let config = EncoderConfig { in_channels: 0, ..EncoderConfig::new(Preset::Half) };
-    assert_says(SeResNext::new(&config, &store.scope()), &["Half", "in_channels"]);
+    assert_says(Encoder::new(&config, &store.scope()), &["Half", "in_channels"]);
     let config = EncoderConfig::new(Preset::Tiny);
-    SeResNext::new(&config, &store.scope()).expect("the first encoder");
-    assert_says(SeResNext::new(&config, &store.scope()), &["conv1.weight", "taken"]);
+    Encoder::new(&config, &store.scope()).expect("the first encoder");
+    assert_says(Encoder::new(&config, &store.scope()), &["conv1.weight", "taken"]);
 }
 
 #[test]

@@ -16,6 +16,8 @@ fn encoders_have_as_many_parameters_as_timms() {
         (Preset::Small, 1, true, 585_568),
         (Preset::Tiny, 1, false, 9_748),
         (Preset::Tiny, 1, true, 9_748),
+        (Preset::EfficientNetLite0, 3, false, 3_371_008),
+        (Preset::EfficientNetLite0, 3, true, 3_371_008),
     ];
     for (preset, in_channels, dilated, count) in expected {
         let (_, store) = fresh(&EncoderConfig { preset, in_channels, dilated }, DType::F32);
@@ -42,8 +44,10 @@ fn the_half_width_net_with_both_heads_has_the_papers_size() {
 
 #[test]
 fn odd_sizes_and_single_pixels_are_encoded() {
-    for dilated in [false, true] {
-        let config = EncoderConfig::new(Preset::Tiny).with_dilated(dilated);
+    for (preset, dilated) in
+        [Preset::Tiny, Preset::EfficientNetLite0].into_iter().flat_map(|p| [(p, false), (p, true)])
+    {
+        let config = EncoderConfig::new(preset).with_dilated(dilated);
         let (encoder, _) = fresh(&config, DType::F32);
         for (height, width) in [(33, 47), (64, 81), (7, 120), (1, 1)] {
             let x = fill::image([2, 1, height, width], DType::F32);

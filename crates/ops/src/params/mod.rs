@@ -157,6 +157,11 @@ impl Scope {
         self.store.precision
     }
 
+    /// The full name of what is called `name` here.
+    pub fn name(&self, name: &str) -> String {
+        self.full(name)
+    }
+
     /// Makes a trained parameter.
     ///
     /// # Errors

@@ -5,7 +5,10 @@ mod augmentation;
 mod losses;
 mod pacing;
 mod pairs;
+mod published;
 mod rivals;
+
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use sonovox_model::{EncoderConfig, Preset, ProjectionConfig};
@@ -19,6 +22,7 @@ pub use augmentation::{FrameAugmentation, SpeechAugmentation};
 pub use losses::{Contrastive, LossWeights};
 pub use pacing::{PacingConfig, PacingKind, Scale, Start};
 pub use pairs::{Join, Negatives, PairConfig};
+pub use published::WhisperConfig;
 pub use rivals::{GraphConfig, SyncConfig};
 
 /// A setting, what it must be, what it is, and whether it is that.
@@ -34,6 +38,13 @@ pub struct PretrainConfig {
     pub dilated: bool,
     /// From pooled features to the embeddings that L_cls and L_cont compare.
     pub projection: ProjectionConfig,
+    /// Where the video encoder starts from: a safetensors file of ImageNet weights of the same network (docs/method.md, "Other
+    /// networks"); absent: from chance. Manifests name its last part, and hold path and hash among the inputs.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "published::last_part_of")]
+    pub init: Option<PathBuf>,
+    /// A frozen Whisper hears speech in place of an encoder that learns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub whisper: Option<WhisperConfig>,
     /// Pair sampling.
     pub pairs: PairConfig,
     /// Which pairs are trained on when.
@@ -79,6 +90,8 @@ impl Default for PretrainConfig {
             encoder: Preset::Small,
             dilated: false,
             projection: ProjectionConfig::default(),
+            init: None,
+            whisper: None,
             pairs: PairConfig::default(),
             pacing: PacingConfig::default(),
             contrastive: Contrastive::InfoNce,
@@ -128,6 +141,7 @@ impl PretrainConfig {
             self.affine.checks(),
             self.sync.checks(),
             self.graph.checks(),
+            WhisperConfig::checks(self.whisper.as_ref(), self.weights.sync),
             self.speech_augmentation.checks(),
             self.frame_augmentation.checks(),
             self.own_checks(),

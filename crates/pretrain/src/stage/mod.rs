@@ -15,6 +15,7 @@ use sonovox_study::SplitConfig;
 use sonovox_train::{Monitor, Outcome, Task};
 
 use crate::networks::Networks;
+use crate::published::Published;
 use crate::sampler::Pool;
 use crate::{PacingKind, PretrainConfig, PretrainError};
 use parts::{Parts, Side};
@@ -57,12 +58,13 @@ pub fn run(request: &Request<'_>, monitor: &mut dyn Monitor) -> Result<Summary, 
     // held-out scores are of the same intervals whatever the pacing, so that they can be compared
     let held_out = Side::open(&clips, &parts.validation, config, Pool::Voiced, request.seed)?;
     train.must_train(request)?;
+    let published = Published::open(config, &clips, &request.device)?;
 
     let begin = Begin {
         stage: Stage::Pretrain,
         config: serde_json::json!({"pretrain": config, "split": request.split}),
         seed: request.seed,
-        inputs: vec![clips.artifact.input_ref()],
+        inputs: [&[clips.artifact.input_ref()], &published.inputs[..]].concat(),
     };
     let mut writer = ArtifactWriter::create(request.out, begin, request.existing)?;
     writer.exclude_from_hash("events.");
@@ -70,7 +72,7 @@ pub fn run(request: &Request<'_>, monitor: &mut dyn Monitor) -> Result<Summary, 
         ParamStore::new(request.seed, DType::F32, &request.device).with_precision(config.run.precision)?;
     let (counts, library) = (train.counts.clone(), train.library.clone());
     let left_out = train.left_out();
-    let mut task = Pretraining::new(config, &store, train, held_out, &request.device)?;
+    let mut task = Pretraining::new(config, &store, train, held_out, published, &request.device)?;
     let outcome =
         sonovox_train::run(&mut task, &store, &config.run, writer.dir(), writer.resumed(), monitor)?;
     let best = match outcome {

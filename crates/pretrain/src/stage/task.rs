@@ -14,6 +14,7 @@ use crate::evaluate::HeldOut;
 use crate::networks::Networks;
 use crate::objective::{Moment, Objective};
 use crate::pacing::Pace;
+use crate::published::Published;
 use crate::sampler::Sampler;
 use crate::shortcut::Shortcut;
 use crate::{PretrainConfig, PretrainError};
@@ -38,6 +39,7 @@ impl Pretraining {
         store: &ParamStore,
         train: Side,
         held_out: Side,
+        published: Published,
         device: &Device,
     ) -> Result<Self, PretrainError> {
         let plan = Plan::new(config);
@@ -52,7 +54,7 @@ impl Pretraining {
         let chance = objective.chance(pairs)?;
         let watch = || Shortcut::new(train.library.clone(), &train.sampler, config.pairs.neighbours, device);
         Ok(Self {
-            networks: Networks::new(config, store)?,
+            networks: published.networks(config, store)?,
             objective,
             shortcut: config.weights.embeds_pairs().then(watch),
             pace: Pace::new(&config.pacing, train.sampler.fragments()),

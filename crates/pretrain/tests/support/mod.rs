@@ -1,4 +1,5 @@
 //! Clips made without media: moving images and "words" that go with them, or do not.
+#![allow(dead_code)] // every test binary uses its own part
 
 use std::path::Path;
 
@@ -31,6 +32,11 @@ pub enum Speech {
 
 /// Writes a clips artifact of `recordings` recordings of `secs` seconds, each of a subject of its own.
 pub fn write_clips(out: &Path, recordings: usize, secs: usize, speech: Speech) {
+    write_clips_of("log-mel", out, recordings, secs, speech);
+}
+
+/// The same with a spectrogram that is said to be of another kind.
+pub fn write_clips_of(kind: &str, out: &Path, recordings: usize, secs: usize, speech: Speech) {
     let begin = Begin { stage: Stage::Clips, config: serde_json::json!({}), seed: 0, inputs: Vec::new() };
     let writer = ArtifactWriter::create(out, begin, OnExisting::Refuse).expect("a fresh folder");
     let headers = (0..recordings).map(|index| write_clip(writer.dir(), index, secs, speech)).collect();
@@ -41,7 +47,7 @@ pub fn write_clips(out: &Path, recordings: usize, secs: usize, speech: Speech) {
         height: HEIGHT as u32,
         width: WIDTH as u32,
         spectrogram: SpectrogramFacts {
-            kind: "log-mel".into(),
+            kind: kind.into(),
             sample_rate_hz: 24_000,
             hop_secs: HOP_SECS,
             window_secs: 0.08,

@@ -1,13 +1,14 @@
-//! Settings of the two spectrograms.
+//! Settings of the spectrograms.
 
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::frame::MIN_POWER_DB;
 use super::mel::{empty_filter, mel_filters};
 use crate::{MAX_RATE_HZ, MIN_RATE_HZ, SpeechError};
 
-/// Which spectrogram, with its settings. In a recipe: `kind = "log-mel"` or `kind = "paper"` beside the fields.
+/// Which spectrogram, with its settings. In a recipe: `kind = "log-mel"`, `"paper"` or `"whisper"` beside the fields.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum SpectrogramConfig {
@@ -15,6 +16,8 @@ pub enum SpectrogramConfig {
     LogMel(LogMelConfig),
     /// Linear bins with the windows of the MICCAI 2020 paper.
     Paper(PaperConfig),
+    /// Mel bands as the published Whisper encoders want them.
+    Whisper(WhisperMelConfig),
 }
 
 /// Log-mel rows; the defaults are our choice, see docs/method.
@@ -71,6 +74,28 @@ impl Default for PaperConfig {
     }
 }
 
+/// Whisper's mel rows (Radford et al. 2022; openai/whisper `audio.py`): 16 kHz, Hann windows of 400 samples every 160, Slaney's
+/// mel bands, log10 of the power, at least 1e-10. They stay as they are: Whisper floors and scales every window it hears by
+/// the window's own loudest value, so no level of the recording may go in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WhisperMelConfig {
+    /// Number of mel bands between 0 Hz and 8 kHz: 80, and 128 for large-v3.
+    pub n_mels: usize,
+}
+
+impl WhisperMelConfig {
+    const SAMPLE_RATE_HZ: u32 = 16_000;
+    const N_FFT: usize = 400;
+    const HOP_SECS: f64 = 0.010;
+}
+
+impl Default for WhisperMelConfig {
+    fn default() -> Self {
+        Self { n_mels: 80 }
+    }
+}
+
 impl Default for SpectrogramConfig {
     fn default() -> Self {
         Self::LogMel(LogMelConfig::default())
@@ -85,9 +110,10 @@ impl FromStr for SpectrogramConfig {
         match kind {
             "log-mel" => Ok(Self::LogMel(LogMelConfig::default())),
             "paper" => Ok(Self::Paper(PaperConfig::default())),
+            "whisper" => Ok(Self::Whisper(WhisperMelConfig::default())),
             _ => Err(SpeechError::UnknownKind {
                 what: "spectrogram",
-                expected: "log-mel, paper",
+                expected: "log-mel, paper, whisper",
                 found: kind.to_string(),
             }),
         }
@@ -100,6 +126,7 @@ impl SpectrogramConfig {
         match self {
             Self::LogMel(_) => "log-mel",
             Self::Paper(_) => "paper",
+            Self::Whisper(_) => "whisper",
         }
     }
 
@@ -108,6 +135,7 @@ impl SpectrogramConfig {
         match self {
             Self::LogMel(c) => c.sample_rate_hz,
             Self::Paper(c) => c.sample_rate_hz,
+            Self::Whisper(_) => WhisperMelConfig::SAMPLE_RATE_HZ,
         }
     }
 
@@ -116,6 +144,7 @@ impl SpectrogramConfig {
         match self {
             Self::LogMel(c) => c.n_fft,
             Self::Paper(c) => c.n_fft,
+            Self::Whisper(_) => WhisperMelConfig::N_FFT,
         }
     }
 
@@ -124,6 +153,7 @@ impl SpectrogramConfig {
         match self {
             Self::LogMel(c) => c.window_secs,
             Self::Paper(c) => c.window_secs,
+            Self::Whisper(_) => WhisperMelConfig::N_FFT as f64 / f64::from(WhisperMelConfig::SAMPLE_RATE_HZ),
         }
     }
 
@@ -132,15 +162,23 @@ impl SpectrogramConfig {
         match self {
             Self::LogMel(c) => c.hop_secs,
             Self::Paper(c) => c.hop_secs,
+            Self::Whisper(_) => WhisperMelConfig::HOP_SECS,
         }
     }
 
-    /// Depth of the floor below the recording's loudest value, in dB.
-    pub fn top_db(&self) -> f32 {
+    /// Depth of the floor below the recording's loudest value, in dB; `None` where rows are not levelled by the recording but
+    /// kept as log10 of the power.
+    pub fn top_db(&self) -> Option<f32> {
         match self {
-            Self::LogMel(c) => c.top_db,
-            Self::Paper(c) => c.top_db,
+            Self::LogMel(c) => Some(c.top_db),
+            Self::Paper(c) => Some(c.top_db),
+            Self::Whisper(_) => None,
         }
+    }
+
+    /// What a row of digital silence holds: nothing, where rows are levelled by the recording, else its log10.
+    pub fn silence(&self) -> f32 {
+        if self.top_db().is_some() { 0.0 } else { MIN_POWER_DB / 10.0 }
     }
 
     /// Window length in samples.
@@ -158,6 +196,7 @@ impl SpectrogramConfig {
         match self {
             Self::LogMel(c) => c.n_mels,
             Self::Paper(c) => c.n_fft / 2 + 1,
+            Self::Whisper(c) => c.n_mels,
         }
     }
 
@@ -195,31 +234,28 @@ impl SpectrogramConfig {
             let samples = window_secs * f64::from(rate);
             return err("window_secs", expected, format!("{window_secs} ({samples} samples)"));
         }
-        if !(self.top_db() > 0.0 && self.top_db().is_finite()) {
-            return err("top_db", "a positive number".into(), self.top_db().to_string());
+        if let Some(top_db) = self.top_db().filter(|top_db| !(*top_db > 0.0 && top_db.is_finite())) {
+            return err("top_db", "a positive number".into(), top_db.to_string());
         }
         match self {
-            Self::LogMel(config) => config.validate_bands(),
+            Self::LogMel(_) | Self::Whisper(_) => self.validate_bands(),
             Self::Paper(_) => Ok(()),
         }
     }
-}
 
-impl LogMelConfig {
     fn validate_bands(&self) -> Result<(), SpeechError> {
-        let most = self.n_fft / 2 + 1;
-        if !(1..=most).contains(&self.n_mels) {
-            let expected = format!("1 to {most} (the bins of n_fft {})", self.n_fft);
-            return Err(SpeechError::setting("log-mel", "n_mels", expected, self.n_mels));
+        let (n_fft, n_mels) = (self.n_fft(), self.n_bands());
+        let most = n_fft / 2 + 1;
+        if !(1..=most).contains(&n_mels) {
+            let expected = format!("1 to {most} (the bins of n_fft {n_fft})");
+            return Err(SpeechError::setting(self.kind(), "n_mels", expected, n_mels));
         }
-        match empty_filter(&mel_filters(self.sample_rate_hz, self.n_fft, self.n_mels)) {
+        match empty_filter(&mel_filters(self.sample_rate_hz(), n_fft, n_mels)) {
             None => Ok(()),
             Some(band) => {
-                let expected = format!(
-                    "few enough that every band holds a bin of n_fft {} (band {band} has none)",
-                    self.n_fft
-                );
-                Err(SpeechError::setting("log-mel", "n_mels", expected, self.n_mels))
+                let expected =
+                    format!("few enough that every band holds a bin of n_fft {n_fft} (band {band} has none)");
+                Err(SpeechError::setting(self.kind(), "n_mels", expected, n_mels))
             }
         }
     }

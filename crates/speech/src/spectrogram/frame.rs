@@ -36,7 +36,9 @@ impl FrameTransform {
     pub(super) fn new(config: &SpectrogramConfig) -> Self {
         let fft = RealFftPlanner::new().plan_fft_forward(config.n_fft());
         let bands = match config {
-            SpectrogramConfig::LogMel(c) => Bands::Mel(mel_filters(c.sample_rate_hz, c.n_fft, c.n_mels)),
+            SpectrogramConfig::LogMel(_) | SpectrogramConfig::Whisper(_) => {
+                Bands::Mel(mel_filters(config.sample_rate_hz(), config.n_fft(), config.n_bands()))
+            }
             SpectrogramConfig::Paper(_) => Bands::Linear,
         };
         Self {

@@ -6,7 +6,7 @@ mod mel;
 mod stream;
 mod whole;
 
-pub use config::{LogMelConfig, PaperConfig, SpectrogramConfig};
+pub use config::{LogMelConfig, PaperConfig, SpectrogramConfig, WhisperMelConfig};
 pub use frame::MIN_POWER_DB;
 pub use mel::{MelFilter, mel_filters};
 pub use stream::SpectrogramStream;

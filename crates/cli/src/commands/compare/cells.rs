@@ -10,6 +10,7 @@ use sonovox_downstream::{EncoderChoice, FinetuneRequest, Summary, gaze, planes, 
 use sonovox_report::{Cell, Kind, Narration, RANDOM};
 use sonovox_study::SplitConfig;
 
+use super::baselines::{Baseline, Baselines};
 use super::data::Data;
 use super::methods::Found;
 use super::watch::{Quiet, Watch};
@@ -37,14 +38,21 @@ pub struct Bench<'a> {
     args: &'a Compare,
     recipe: &'a Recipe,
     methods: &'a [Found],
+    baselines: &'a Baselines,
     data: &'a Data,
     device: Device,
 }
 
 impl<'a> Bench<'a> {
     /// A bench on the CPU.
-    pub fn new(args: &'a Compare, recipe: &'a Recipe, methods: &'a [Found], data: &'a Data) -> Self {
-        Self { args, recipe, methods, data, device: Device::Cpu }
+    pub fn new(
+        args: &'a Compare,
+        recipe: &'a Recipe,
+        methods: &'a [Found],
+        baselines: &'a Baselines,
+        data: &'a Data,
+    ) -> Self {
+        Self { args, recipe, methods, baselines, data, device: Device::Cpu }
     }
 
     /// The same on another device.
@@ -55,6 +63,11 @@ impl<'a> Bench<'a> {
     /// Studies and clips.
     pub fn data(&self) -> &Data {
         self.data
+    }
+
+    /// What the page says of the baselines.
+    pub fn baselines_note(&self) -> &str {
+        &self.baselines.note
     }
 
     /// Whether `cell` is made from what `other` leaves.
@@ -141,18 +154,18 @@ impl<'a> Bench<'a> {
                 Ok(true)
             }
             Kind::Probe => {
-                let config = self.probe();
+                let config = self.probe(cell);
                 let request = self.finetune(&clips, &encoder, &out, &config, &split, cell, existing);
                 Ok(finished(&probe::probe(&request)?))
             }
             Kind::Planes(share) => {
-                let config = self.planes(share);
+                let config = self.planes(cell, share);
                 let request = self.finetune(&clips, &encoder, &out, &config, &split, cell, existing);
                 Ok(finished(&planes::finetune(&request, &mut quiet)?))
             }
             Kind::Gaze => {
-                let config = &self.recipe.gaze;
-                let request = self.finetune(&clips, &encoder, &out, config, &split, cell, existing);
+                let config = self.gaze(cell);
+                let request = self.finetune(&clips, &encoder, &out, &config, &split, cell, existing);
                 Ok(finished(&gaze::finetune(&request, &mut quiet)?))
             }
         }
@@ -186,9 +199,9 @@ impl<'a> Bench<'a> {
         match cell.kind {
             Kind::Pretrain => json!({"pretrain": self.method(cell).pretrain, "split": split}),
             Kind::Alignment => json!({"alignment": self.recipe.alignment, "split": split}),
-            Kind::Probe => json!({"probe": self.probe(), "split": split}),
-            Kind::Planes(share) => json!({"planes": self.planes(share), "split": split}),
-            Kind::Gaze => json!({"gaze": self.recipe.gaze, "split": split}),
+            Kind::Probe => json!({"probe": self.probe(cell), "split": split}),
+            Kind::Planes(share) => json!({"planes": self.planes(cell, share), "split": split}),
+            Kind::Gaze => json!({"gaze": self.gaze(cell), "split": split}),
         }
     }
 
@@ -198,6 +211,7 @@ impl<'a> Bench<'a> {
         match (cell.kind, self.encoder(cell)) {
             (Kind::Pretrain, _) => vec![clips(cell.narration)],
             (_, EncoderChoice::Random) => vec![clips(Narration::Matched)],
+            (_, EncoderChoice::ImageNet(path)) => vec![clips(Narration::Matched), ("imagenet", path)],
             (_, EncoderChoice::Pretrained(path)) => vec![clips(Narration::Matched), ("pretrain", path)],
         }
     }
@@ -206,7 +220,15 @@ impl<'a> Bench<'a> {
         if cell.method == RANDOM {
             return EncoderChoice::Random;
         }
+        if let Some(baseline) = self.baseline(cell) {
+            return baseline.encoder.clone();
+        }
         EncoderChoice::Pretrained(cell.with(Kind::Pretrain).path(&self.args.out))
+    }
+
+    /// The baseline that a cell is of, where it has a network of its own.
+    fn baseline(&self, cell: &Cell) -> Option<&Baseline> {
+        self.baselines.all.iter().find(|baseline| baseline.method.name == cell.method)
     }
 
     fn method(&self, cell: &Cell) -> &Found {
@@ -219,15 +241,29 @@ impl<'a> Bench<'a> {
         SplitConfig { fold, ..self.recipe.split }
     }
 
-    fn planes(&self, label_share: f64) -> planes::PlanesConfig {
-        planes::PlanesConfig { label_share, ..self.recipe.planes.clone() }
+    fn planes(&self, cell: &Cell, label_share: f64) -> planes::PlanesConfig {
+        let mut config = planes::PlanesConfig { label_share, ..self.recipe.planes.clone() };
+        if let Some(baseline) = self.baseline(cell) {
+            config.encoder = baseline.file.preset;
+        }
+        config
     }
 
-    fn probe(&self) -> probe::ProbeConfig {
-        probe::ProbeConfig {
-            label_shares: self.recipe.compare.label_shares.clone(),
-            ..self.recipe.probe.clone()
+    fn probe(&self, cell: &Cell) -> probe::ProbeConfig {
+        let label_shares = self.recipe.compare.label_shares.clone();
+        let mut config = probe::ProbeConfig { label_shares, ..self.recipe.probe.clone() };
+        if let Some(baseline) = self.baseline(cell) {
+            config.encoder = baseline.file.preset;
         }
+        config
+    }
+
+    fn gaze(&self, cell: &Cell) -> gaze::GazeConfig {
+        let mut config = self.recipe.gaze.clone();
+        if let Some(baseline) = self.baseline(cell) {
+            config.encoder = baseline.file.preset;
+        }
+        config
     }
 
     fn manifest(&self, artifact: &std::path::Path) -> Option<Value> {
@@ -235,8 +271,13 @@ impl<'a> Bench<'a> {
         serde_json::from_slice(&text).ok()
     }
 
-    /// The hash of a finished artifact.
+    /// The hash of a finished artifact, or of a baseline's file.
     fn hash(&self, artifact: &std::path::Path) -> Result<Option<String>> {
+        let is_here =
+            |choice: &EncoderChoice| matches!(choice, EncoderChoice::ImageNet(file) if file == artifact);
+        if let Some(baseline) = self.baselines.all.iter().find(|baseline| is_here(&baseline.encoder)) {
+            return Ok(Some(baseline.file.hash.clone()));
+        }
         let Some(manifest) = self.manifest(artifact) else { return Ok(None) };
         let manifest: sonovox_artifact::Manifest = serde_json::from_value(manifest)?;
         Ok(Some(manifest.hash()))

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use sonovox_pretrain::PretrainConfig;
-use sonovox_report::{Method, RANDOM};
+use sonovox_report::{IMAGENET, IMAGENET_RANDOM, Method, RANDOM};
 
 use crate::args::Common;
 use crate::recipe::Recipe;
@@ -23,12 +23,15 @@ pub fn find(recipe: &Recipe, common: &Common) -> Result<Vec<Found>> {
     let names = if recipe.compare.methods.is_empty() { all_of(dir)? } else { recipe.compare.methods.clone() };
     let mut found = Vec::new();
     for name in names.into_iter().filter(|name| name != RANDOM) {
+        if [IMAGENET, IMAGENET_RANDOM].contains(&name.as_str()) {
+            bail!("compare.methods: {name} is a baseline, which compare.imagenet adds by itself");
+        }
         let path = dir.join(format!("{name}.toml"));
         let mut common = common.clone();
         common.method.push(path.clone());
         let pretrain = Recipe::resolve(&common)?.pretrain;
         pretrain.validate().with_context(|| path.display().to_string())?;
-        let method = Method { hears: hears(&pretrain), embeds: embeds(&pretrain), name };
+        let method = Method::pretraining(name, hears(&pretrain), embeds(&pretrain));
         found.push(Found { method, pretrain });
     }
     if found.is_empty() {

@@ -6,6 +6,7 @@
 //! A cell is a finished artifact or is made anew; a run that is stopped, or whose hours are over, leaves a checkpoint in its
 //! cell, with which the next call goes on.
 
+mod baselines;
 mod cells;
 mod data;
 mod list;
@@ -20,6 +21,7 @@ use super::{Ended, describe, set_up};
 use crate::args::Compare;
 use crate::interrupt;
 use crate::recipe::Recipe;
+use baselines::Baselines;
 use cells::{Bench, State};
 use data::Data;
 use watch::Watch;
@@ -29,7 +31,9 @@ pub fn run(args: &Compare) -> Result<Ended> {
     let recipe = Recipe::resolve(&args.common)?;
     recipe.compare.validate()?;
     let methods = methods::find(&recipe, &args.common)?;
-    let known: Vec<Method> = methods.iter().map(|found| found.method.clone()).collect();
+    let baselines = Baselines::find(&recipe)?;
+    let of_baselines = baselines.all.iter().map(|baseline| baseline.method.clone());
+    let known: Vec<Method> = of_baselines.chain(methods.iter().map(|found| found.method.clone())).collect();
     let plan = Plan::new(&recipe.compare, known, recipe.split.folds.max(1));
     if let Some(unknown) =
         args.only.iter().find(|only| plan.methods.iter().all(|method| method.name != **only))
@@ -38,7 +42,7 @@ pub fn run(args: &Compare) -> Result<Ended> {
         bail!("--only {unknown}: expected a method of the comparison ({})", names.join(", "));
     }
     let data = Data::new(&args.out);
-    let bench = Bench::new(args, &recipe, &methods, &data);
+    let bench = Bench::new(args, &recipe, &methods, &baselines, &data);
     bench.check()?;
     if args.list {
         print!("{}", list::text(&plan, &bench, &data)?);
@@ -47,7 +51,7 @@ pub fn run(args: &Compare) -> Result<Ended> {
     let watch = Watch::new(interrupt::flag()?, args.hours);
     let device = set_up(&args.compute)?;
     let ended = fill(&plan, args, &recipe, bench.on(device), &watch);
-    let bench = Bench::new(args, &recipe, &methods, &data);
+    let bench = Bench::new(args, &recipe, &methods, &baselines, &data);
     results::write(args, &recipe, plan, &bench)?;
     ended
 }

@@ -21,7 +21,7 @@ pub fn write(args: &Compare, recipe: &Recipe, plan: Plan, bench: &Bench<'_>) -> 
         .into_iter()
         .map(|(caption, file)| (caption, format!("{FIGURES}/{file}")))
         .collect();
-    let notes = Notes { sizes: sizes(recipe), subject: recipe.compare.subject.clone(), figures };
+    let notes = Notes { sizes: sizes(recipe, bench), subject: recipe.compare.subject.clone(), figures };
     write_results(&args.results, &gathered, &notes)?;
     let total = gathered.plan().cells().len();
     println!("{} of {total} cells done: {}", total - gathered.missing().len(), args.results.display());
@@ -29,7 +29,7 @@ pub fn write(args: &Compare, recipe: &Recipe, plan: Plan, bench: &Bench<'_>) -> 
 }
 
 /// What the cells are, a line each.
-fn sizes(recipe: &Recipe) -> Vec<String> {
+fn sizes(recipe: &Recipe, bench: &Bench<'_>) -> Vec<String> {
     let Recipe { pretrain, planes, gaze, probe, .. } = recipe;
     let net = serde_json::to_value(pretrain.encoder).expect("a word");
     let mut lines = study(recipe);
@@ -45,6 +45,7 @@ fn sizes(recipe: &Recipe) -> Vec<String> {
         "Planes: {} epochs of {} images; gaze: {} epochs; probe: every frame whose number is a multiple of {}.",
         planes.run.epochs, planes.epoch_images, gaze.run.epochs, probe.every_nth_frame,
     ));
+    lines.push(bench.baselines_note().to_owned());
     lines
 }
 

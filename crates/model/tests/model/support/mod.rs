@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use candle_core::{DType, Device, Tensor};
 pub use device::device;
-use sonovox_model::{EncoderConfig, Preset, SeResNext};
+use sonovox_model::{Encoder, EncoderConfig, Preset};
 use sonovox_ops::{ParamStore, Precision};
 
 /// The golden files of this crate; a test program that was built elsewhere is told by CARGO_MANIFEST_DIR where it is.
@@ -28,6 +28,7 @@ pub fn name(preset: Preset) -> &'static str {
         Preset::Half => "half",
         Preset::Small => "small",
         Preset::Tiny => "tiny",
+        Preset::EfficientNetLite0 => "efficientnet-lite0",
     }
 }
 
@@ -37,7 +38,7 @@ pub fn form(dilated: bool) -> &'static str {
 }
 
 /// An encoder filled by the formula of `golden/fill.py`.
-pub fn filled(config: &EncoderConfig, dtype: DType) -> (SeResNext, ParamStore) {
+pub fn filled(config: &EncoderConfig, dtype: DType) -> (Encoder, ParamStore) {
     let (encoder, store) = fresh(config, dtype);
     let tensors: BTreeMap<String, Tensor> = store
         .to_tensors()
@@ -57,15 +58,15 @@ pub fn precisions() -> &'static [Precision] {
 }
 
 /// An encoder as training starts with it.
-pub fn fresh(config: &EncoderConfig, dtype: DType) -> (SeResNext, ParamStore) {
+pub fn fresh(config: &EncoderConfig, dtype: DType) -> (Encoder, ParamStore) {
     fresh_in(config, dtype, Precision::F32)
 }
 
 /// The same in a precision; it starts from the same parameters.
-pub fn fresh_in(config: &EncoderConfig, dtype: DType, precision: Precision) -> (SeResNext, ParamStore) {
+pub fn fresh_in(config: &EncoderConfig, dtype: DType, precision: Precision) -> (Encoder, ParamStore) {
     let store =
         ParamStore::new(1, dtype, device()).with_precision(precision).expect("a precision of the device");
-    let encoder = SeResNext::new(config, &store.scope()).expect("an encoder");
+    let encoder = Encoder::new(config, &store.scope()).expect("an encoder");
     (encoder, store)
 }
 
