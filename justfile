@@ -72,6 +72,10 @@ eval-gaze *args: build
 compare *args: build
     {{sonovox}} compare --recipe data/recipes/compare.toml "$@"
 
+# the same at the paper's size, for a GPU: `just compare-full --device cuda`, to data/work/compare-full/results.md
+compare-full *args: build
+    {{sonovox}} compare --recipe data/recipes/compare-full.toml --out data/work/compare-full --results data/work/compare-full/results.md "$@"
+
 # format, lints, and the edges between crates that must not be
 check: edges
     cargo fmt --all --check

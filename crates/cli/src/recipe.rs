@@ -219,7 +219,7 @@ mod tests {
             }
             seen += 1;
         }
-        assert_eq!(seen, 9);
+        assert_eq!(seen, 10);
     }
 
     #[test]

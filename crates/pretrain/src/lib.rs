@@ -30,8 +30,9 @@ mod warp;
 pub use aligner::Aligner;
 pub use batch::{Batch, Clips, Copies, Pairs, Plan, Source, Tuples};
 pub use config::{
-    AffineConfig, Contrastive, FrameAugmentation, GraphConfig, Join, LossWeights, Negatives, PacingConfig,
-    PacingKind, PairConfig, PretrainConfig, Scale, SpeechAugmentation, Start, SyncConfig, WhisperConfig,
+    AffineConfig, Contrastive, Curriculum, FrameAugmentation, GraphConfig, Join, LossWeights, Negatives,
+    PacingConfig, PacingKind, PairConfig, Phase, PretrainConfig, Scale, SpeechAugmentation, Start,
+    SyncConfig, WhisperConfig,
 };
 pub use error::PretrainError;
 pub use library::{IntervalCounts, Library, Window};

@@ -13,6 +13,8 @@ use crate::{PairConfig, PretrainError};
 /// Clips of the subjects of one part, with the geometry that all of them share.
 pub struct Library {
     clips: Vec<ClipReader>,
+    /// Middles of the utterances of each, in seconds.
+    utterances: Vec<Vec<f64>>,
     height: usize,
     width: usize,
     bands: usize,
@@ -63,6 +65,7 @@ impl Library {
         let paper = details.spectrogram.kind == "paper";
         let mut library = Self {
             clips: Vec::with_capacity(members.len()),
+            utterances: Vec::with_capacity(members.len()),
             height: details.height as usize,
             width: details.width as usize,
             bands: details.spectrogram.n_bands as usize,
@@ -91,11 +94,17 @@ impl Library {
                     voiced: long_enough && share > 0.0 && share >= config.voiced_share,
                 });
             }
+            library.utterances.push(utterances(&voice, clip.mel_start_secs(), hop_secs));
             library.clips.push(clip);
         }
         counts.intervals = fragments.len() as u64;
         counts.voiced = fragments.iter().filter(|fragment| fragment.voiced).count() as u64;
         Ok((library, fragments, counts))
+    }
+
+    /// Middles of every recording's utterances on its clock, in their order.
+    pub fn utterances(&self) -> &[Vec<f64>] {
+        &self.utterances
     }
 
     /// Height of a frame.
@@ -175,6 +184,23 @@ fn voiced_share(voice: &[f16], clip: &ClipReader, start_secs: f64, end_secs: f64
     if rows.is_empty() { 0.0 } else { voiced as f64 / rows.len() as f64 }
 }
 
+/// Middles of the stretches of voice: pauses below [`PAUSE_SECS`] are bridged, stretches below [`UTTERANCE_SECS`] are none.
+fn utterances(voice: &[f16], start_secs: f64, hop_secs: f64) -> Vec<f64> {
+    let voiced: Vec<usize> = (0..voice.len()).filter(|&row| f32::from(voice[row]) >= 0.5).collect();
+    let secs = |rows: usize| rows as f64 * hop_secs;
+    let stretches = voiced.chunk_by(|&a, &b| secs(b - a - 1) < PAUSE_SECS);
+    let middle = |stretch: &[usize]| {
+        let (first, last) = (stretch[0], stretch[stretch.len() - 1]);
+        (secs(last + 1 - first) >= UTTERANCE_SECS).then(|| start_secs + secs(first + last + 1) / 2.0)
+    };
+    stretches.filter_map(middle).collect()
+}
+
+/// A pause this long ends an utterance: longer than the stops within words, shorter than the pause between sentences.
+const PAUSE_SECS: f64 = 0.3;
+/// Shorter sounds are coughs and keys that a voice detector takes for speech.
+const UTTERANCE_SECS: f64 = 0.4;
+
 /// Resizes rows along time to as many as `out` holds, linearly between row centres, ends held (what
 /// `torch.nn.functional.interpolate(mode = "linear", align_corners = False)` does).
 fn resize_time(rows: &[f32], bands: usize, out: &mut [f32]) {
@@ -197,6 +223,18 @@ fn resize_time(rows: &[f32], bands: usize, out: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn utterances_end_at_pauses_and_are_not_clicks() {
+        // at 0.1 s a row: half a second of voice with a stop in it, a pause, a click, a pause, voice to the end
+        let voice: Vec<f16> =
+            "00110110000100001111".chars().map(|c| f16::from_f32(f32::from(c == '1'))).collect();
+        let found = utterances(&voice, 10.0, 0.1);
+        let expected = [10.0 + 0.45, 10.0 + 1.8];
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9), "{found:?}");
+        assert!(utterances(&[], 0.0, 0.1).is_empty());
+    }
 
     #[test]
     fn time_is_resized_as_pytorch_does() {

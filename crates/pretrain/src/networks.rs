@@ -6,8 +6,7 @@ use std::path::Path;
 use candle_core::{Result, Tensor, Var};
 use sonovox_model::{
     AffineHead, AffineHeadConfig, CoAttention, CoAttentionConfig, Encoder, Features, Fusion, FusionConfig,
-    OrderHead, OrderHeadConfig, Projection, TemporalGraph, TemporalGraphConfig,
-    WhisperEncoder,
+    OrderHead, OrderHeadConfig, Projection, TemporalGraph, TemporalGraphConfig, WhisperEncoder,
 };
 use sonovox_ops::{Init, Mode, ParamStore};
 
@@ -79,7 +78,7 @@ impl Networks {
             Some(whisper) => Ok(Listener::Frozen(whisper)),
             None => Encoder::new(&encoder, &scope.pp("speech")).map(Listener::Learning),
         };
-        let speech = weights.needs_pairs().then(make_speech).transpose()?;
+        let speech = weights.hears().then(make_speech).transpose()?;
         let project = |name: &str, width: usize| {
             let make = || Projection::new(&projection, width, &heads.pp(name));
             weights.embeds_pairs().then(make).transpose()

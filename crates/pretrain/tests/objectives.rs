@@ -12,8 +12,8 @@ use sonovox_model::Preset;
 use sonovox_ops::optim::{AdamW, AdamWConfig, Optimizer};
 use sonovox_ops::{ParamStore, backward};
 use sonovox_pretrain::{
-    Contrastive, Join, Library, LossWeights, Moment, Negatives, Networks, Objective, PacingKind, Plan, Pool,
-    PretrainConfig, Request, Sampler, Source, Summary, run,
+    Contrastive, Curriculum, Join, Library, LossWeights, Moment, Negatives, Networks, Objective, PacingKind,
+    Plan, Pool, PretrainConfig, Request, Sampler, Source, Summary, run,
 };
 use sonovox_study::SplitConfig;
 use sonovox_train::{BatchSource, Keep, OptimizerConfig, Silent};
@@ -36,6 +36,9 @@ fn config(weights: LossWeights) -> PretrainConfig {
     config
 }
 
+/// Steps of a run, for what follows a curriculum.
+const STEPS: u64 = 10;
+
 struct Trained {
     store: ParamStore,
     networks: Networks,
@@ -49,7 +52,12 @@ fn made(clips: &Path, config: &PretrainConfig) -> Trained {
     let members: Vec<usize> = (0..clips.details.recordings.len()).collect();
     let (library, fragments, _) = Library::open(&clips, &members, &config.pairs).expect("library");
     let sampler = Sampler::new(fragments, &config.pairs, Pool::Voiced, 3);
-    let source = Source::new(Arc::new(library), sampler, Plan::new(config), Device::Cpu);
+    let source = Source::new(
+        Arc::new(library),
+        sampler,
+        Plan::new(config).over(config.curriculum, STEPS),
+        Device::Cpu,
+    );
     let store = ParamStore::new(5, DType::F32, &Device::Cpu);
     let networks = Networks::new(config, &store).expect("networks");
     Trained { store, networks, objective: Objective::new(config), source }
@@ -139,6 +147,34 @@ fn pairs_without_negatives_of_their_own_overfit_and_refuse_losses_that_need_them
     config.contrastive = Contrastive::InfoNce;
     config.weights.cls = 1.0;
     assert!(config.validate().is_err());
+}
+
+#[test]
+fn in_each_phase_only_its_stream_learns() {
+    let dir = tempfile::tempdir().expect("dir");
+    let clips = dir.path().join("clips");
+    write_clips(&clips, 8, 16, Speech::Matching);
+    let mut config = config(LossWeights { cont: 1.0, video_views: 1.0, ..LossWeights::none() });
+    config.pairs.negatives = Negatives::Batch;
+    config.projection.batch_norm = true;
+    config.curriculum = Curriculum { video_alone: 0.3, speech_alone: 0.4 };
+    let Trained { store, networks, objective, source } = made(&clips, &config);
+    for (step, video, speech, intervals) in [(1, true, false, 4), (5, false, true, 8), (8, true, true, 4)] {
+        let batch = source.draw(step).expect("batch");
+        let mut drawn = batch.pairs.as_ref().expect("pairs").intervals.clone();
+        drawn.dedup();
+        assert_eq!(drawn.len(), intervals, "step {step}");
+        let moment = Moment { progress: step as f64 / STEPS as f64, ..Moment::TRAIN };
+        let losses = objective.losses(&networks, &batch, moment).expect("losses");
+        assert_eq!(losses.embeddings.is_some(), speech, "step {step}");
+        let gradients = backward(&losses.total).expect("backward");
+        let learns = |prefix: &str| {
+            let mut of = store.params().into_iter().filter(|(name, _)| name.starts_with(prefix));
+            of.any(|(_, var)| gradients.get(&var).is_some())
+        };
+        assert_eq!((learns("video."), learns("speech.")), (video, speech), "step {step}");
+        assert_eq!(learns("heads.video_projection."), speech, "step {step}");
+    }
 }
 
 #[test]
@@ -333,6 +369,16 @@ fn every_method_runs_from_clips_to_an_encoder() {
                 LossWeights { cls: 1.0, ..none() },
             ),
         ),
+        (
+            "views",
+            of(
+                &|config| {
+                    config.pairs.groups = 2;
+                    config.pairs.negatives = Negatives::Batch;
+                },
+                LossWeights { video_views: 1.0, ..none() },
+            ),
+        ),
         ("paper", of(&|config| config.contrastive = Contrastive::Paper, LossWeights::default())),
         ("co-attention", of(&|_| (), LossWeights { sync: 1.0, ..none() })),
         (
@@ -369,7 +415,7 @@ fn every_method_runs_from_clips_to_an_encoder() {
             details.held_out
         );
         assert!(details.best.is_some_and(|best| best.score.is_finite()), "{name}: no score");
-        assert_eq!(out.join("speech.safetensors").exists(), config.weights.needs_pairs(), "{name}");
+        assert_eq!(out.join("speech.safetensors").exists(), config.weights.hears(), "{name}");
         let aligned = details.held_out.iter().any(|(known, _)| known == "alignment_auc");
         assert_eq!(aligned, config.weights.embeds_pairs(), "{name}");
     }

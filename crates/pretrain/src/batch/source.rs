@@ -12,7 +12,9 @@ use crate::augment::{change_frames, change_speech, draw_speeds};
 use crate::library::{Library, Window};
 use crate::sampler::{ClipTuple, FrameCopy, OrderTuple, Pair, Sampler, Stream};
 use crate::warp::PARAMETERS;
-use crate::{AffineConfig, FrameAugmentation, Negatives, PretrainConfig, SpeechAugmentation, order};
+use crate::{
+    AffineConfig, Curriculum, FrameAugmentation, Negatives, Phase, PretrainConfig, SpeechAugmentation, order,
+};
 
 /// Numbers of draws of frames within a step.
 const OF_PAIRS: u64 = 0;
@@ -36,6 +38,8 @@ pub struct Plan {
     pub affine: AffineConfig,
     /// Clips of three snippets.
     pub clips: usize,
+    /// What is trained when, and of how many steps; absent: all of it, always.
+    pub curriculum: Option<(Curriculum, u64)>,
     /// Changes of speech.
     pub speech: SpeechAugmentation,
     /// Changes of frames; transformed frames and their copies stay as they are.
@@ -56,9 +60,21 @@ impl Plan {
             tuples: needed(weights.ord, config.order_intervals),
             affine: AffineConfig { frames, ..config.affine },
             clips: if weights.needs_clips() { config.graph.clips } else { 0 },
+            curriculum: None,
             speech: config.speech_augmentation,
             frames: config.frame_augmentation,
         }
+    }
+
+    /// The same for a run of `steps` steps that follows `curriculum`.
+    pub fn over(self, curriculum: Curriculum, steps: u64) -> Self {
+        Self { curriculum: Some((curriculum, steps)), ..self }
+    }
+
+    /// The phase of a step.
+    fn phase(&self, step: u64) -> Phase {
+        let of = |(curriculum, steps): (Curriculum, u64)| curriculum.phase(step as f64 / steps as f64);
+        self.curriculum.map_or(Phase::Joint, of)
     }
 
     /// The same without changes of speech and frames.
@@ -189,6 +205,17 @@ impl BatchSource for Source {
 
     fn draw(&self, step: u64) -> Result<Batch, TrainError> {
         let (plan, sampler) = (&self.plan, &self.sampler);
+        if plan.phase(step) == Phase::Speech {
+            // as many pairs, of as many intervals: two frames of one interval would be heard beside the same words
+            let drawn = sampler.pairs(step, plan.intervals * plan.groups, 1);
+            return Ok(Batch {
+                step,
+                pairs: self.pairs(step, &drawn)?,
+                tuples: None,
+                copies: None,
+                clips: None,
+            });
+        }
         Ok(Batch {
             step,
             pairs: self.pairs(step, &sampler.pairs(step, plan.intervals, plan.groups))?,

@@ -74,9 +74,14 @@ impl LossWeights {
         self.cls > 0.0 || self.cont > 0.0
     }
 
-    /// Whether a loss is weighted that sees speech.
+    /// Whether a loss is weighted that hears speech.
+    pub fn hears(&self) -> bool {
+        self.embeds_pairs() || self.sync > 0.0 || self.speech_views > 0.0
+    }
+
+    /// Whether a loss is weighted that is computed on pairs.
     pub fn needs_pairs(&self) -> bool {
-        self.embeds_pairs() || self.sync > 0.0 || self.needs_views()
+        self.hears() || self.video_views > 0.0
     }
 
     /// Whether a loss is weighted that sees two views of an interval.

@@ -2,6 +2,7 @@
 
 mod affine;
 mod augmentation;
+mod curriculum;
 mod losses;
 mod pacing;
 mod pairs;
@@ -19,6 +20,7 @@ use crate::PretrainError;
 
 pub use affine::AffineConfig;
 pub use augmentation::{FrameAugmentation, SpeechAugmentation};
+pub use curriculum::{Curriculum, Phase};
 pub use losses::{Contrastive, LossWeights};
 pub use pacing::{PacingConfig, PacingKind, Scale, Start};
 pub use pairs::{Join, Negatives, PairConfig};
@@ -58,6 +60,8 @@ pub struct PretrainConfig {
     /// L_cont compares a speech embedding after the mean speech embedding of its recording within the batch is taken off: what a
     /// recording's windows have in common is its voice and its room. Needs `pairs.recordings_per_batch`.
     pub centre_by_recording: bool,
+    /// Which stream is trained when.
+    pub curriculum: Curriculum,
     /// Temperature of L_views.
     pub views_temperature: f64,
     /// Weights of the losses.
@@ -98,6 +102,7 @@ impl Default for PretrainConfig {
             temperature: 0.1,
             smallest_temperature: 0.01,
             centre_by_recording: false,
+            curriculum: Curriculum::default(),
             views_temperature: 0.1,
             weights: LossWeights::default(),
             affine: AffineConfig::default(),
@@ -139,6 +144,10 @@ impl PretrainConfig {
             self.pairs.checks(self.voiced_intervals),
             self.pacing.checks(),
             self.affine.checks(),
+            self.curriculum.checks(
+                self.weights.video_views + self.weights.ord + self.weights.affine,
+                self.weights.cls + self.weights.sync + f64::from(u8::from(self.weights.cont == 0.0)),
+            ),
             self.sync.checks(),
             self.graph.checks(),
             WhisperConfig::checks(self.whisper.as_ref(), self.weights.sync),

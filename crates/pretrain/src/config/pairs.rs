@@ -56,6 +56,11 @@ pub struct PairConfig {
     /// Speech is drawn at most this far from the frame (plus the lag), in seconds; absent: anywhere in the frame's interval,
     /// as in the paper.
     pub positive_jitter_secs: Option<f64>,
+    /// The drawn time of speech moves to the middle of the nearest utterance, where one is nearer than half a window: a window
+    /// then holds a phrase whole, and not the halves of two. Needs `negatives = "batch"`.
+    pub snap_to_utterance: bool,
+    /// A window lies at most this far from the middle of its utterance, in seconds.
+    pub snap_jitter_secs: f64,
     /// A batch draws its intervals from this many recordings, as many of each, so that negatives share the voice and the room;
     /// 0: from all of them, each interval by itself.
     pub recordings_per_batch: usize,
@@ -76,6 +81,8 @@ impl Default for PairConfig {
             window_temperature: 0.1,
             lag_secs: 0.0,
             positive_jitter_secs: None,
+            snap_to_utterance: false,
+            snap_jitter_secs: 0.3,
             recordings_per_batch: 0,
         }
     }
@@ -116,6 +123,13 @@ impl PairConfig {
             ("pairs.positive_jitter_secs", "0 or more", self.positive_jitter_secs.unwrap_or(0.0), {
                 self.positive_jitter_secs.is_none_or(|jitter| jitter >= 0.0)
             }),
+            ("pairs.snap_jitter_secs", "0 or more", self.snap_jitter_secs, self.snap_jitter_secs >= 0.0),
+            (
+                "pairs.snap_to_utterance",
+                "false (0) where negatives are not \"batch\": a hard negative's window may not reach into the positive's",
+                f64::from(u8::from(self.snap_to_utterance)),
+                !self.snap_to_utterance || self.negatives == Negatives::Batch,
+            ),
             (
                 "pairs.recordings_per_batch",
                 "0 or a divisor of voiced_intervals",

@@ -20,11 +20,13 @@ use candle_core::{D, DType, Device, Result, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use sonovox_model::{SNIPPET_FRAMES, SNIPPETS};
-use sonovox_ops::{Mode, cross_entropy};
+use sonovox_ops::{Mode, cross_entropy, no_grad};
 
 use crate::batch::{Batch, Clips};
 use crate::networks::Networks;
-use crate::{AffineConfig, Contrastive, GraphConfig, LossWeights, Negatives, PretrainConfig};
+use crate::{
+    AffineConfig, Contrastive, Curriculum, GraphConfig, LossWeights, Negatives, Phase, PretrainConfig,
+};
 use graph::View;
 use pairs::Embedded;
 use windows::Windows;
@@ -74,6 +76,7 @@ pub struct Objective {
     windows: Windows,
     centre_by_recording: bool,
     groups: usize,
+    curriculum: Curriculum,
     views_temperature: f64,
     negatives: Negatives,
     affine: AffineConfig,
@@ -91,6 +94,7 @@ impl Objective {
             windows: Windows::new(&config.pairs),
             centre_by_recording: config.centre_by_recording,
             groups: config.pairs.groups,
+            curriculum: config.curriculum,
             views_temperature: config.views_temperature,
             negatives: config.pairs.negatives,
             affine: config.affine,
@@ -108,14 +112,23 @@ impl Objective {
         if moment.mode == Mode::Train {
             networks.bound_temperature(self.most_log_inv_temperature)?;
         }
-        let mut seen = networks.look(&batch.frames(), moment.mode)?.into_iter();
+        let phase = self.curriculum.phase(moment.progress);
+        let seen = match phase {
+            Phase::Speech => no_grad(|| networks.look(&batch.frames(), Mode::Eval))?,
+            Phase::Video | Phase::Joint => networks.look(&batch.frames(), moment.mode)?,
+        };
+        let mut seen = seen.into_iter();
         let mut next = |part: bool| if part { seen.next() } else { None };
         let (of_pairs, of_tuples) = (next(batch.pairs.is_some()), next(batch.tuples.is_some()));
         let (of_copies, of_clips) = (next(batch.copies.is_some()), next(batch.clips.is_some()));
         let mut sum = Sum::default();
         let mut embeddings = None;
         if let (Some(pairs), Some(video)) = (&batch.pairs, of_pairs) {
-            embeddings = self.of_pairs(networks, pairs, &video, moment, &mut sum)?;
+            if phase == Phase::Video || !self.weights.hears() {
+                self.compare_frames(networks, &video, moment.mode, &mut sum)?;
+            } else {
+                embeddings = self.of_pairs(networks, pairs, &video, moment, &mut sum)?;
+            }
         }
         if let (Some(tuples), Some(seen)) = (&batch.tuples, of_tuples)
             && let Some(logits) = networks.order(&seen.pooled)?

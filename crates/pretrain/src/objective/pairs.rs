@@ -8,7 +8,7 @@ use super::{
 };
 use crate::batch::Pairs;
 use crate::networks::{Networks, Seen};
-use crate::{Contrastive, Negatives};
+use crate::{Contrastive, Negatives, Phase};
 
 /// Embeddings of pairs: frames `[P, D]`, speech `[P, W, D]`.
 pub(super) struct Embedded {
@@ -32,7 +32,10 @@ impl Objective {
         let speech = [Some(&pairs.positive), pairs.negative.as_ref()];
         let heard = networks
             .hear(&Tensor::cat(&speech.into_iter().flatten().collect::<Vec<_>>(), 0)?, moment.mode)?;
-        self.compare_views(networks, pairs, video, &heard, moment.mode, sum)?;
+        if self.curriculum.phase(moment.progress) == Phase::Joint {
+            self.compare_frames(networks, video, moment.mode, sum)?;
+            self.compare_speech(networks, pairs, &heard, moment.mode, sum)?;
+        }
         if self.weights.sync > 0.0 {
             self.synchronise(networks, pairs, video, &heard, moment, sum)?;
         }
@@ -62,29 +65,33 @@ impl Objective {
         Ok(Some(Embeddings { video, speech, cosines }))
     }
 
-    /// L_views of frames and of speech.
-    fn compare_views(
+    /// L_views of frames.
+    pub(super) fn compare_frames(
+        &self,
+        networks: &Networks,
+        video: &Seen,
+        mode: Mode,
+        sum: &mut Sum,
+    ) -> Result<()> {
+        let Some(z) = networks.view_video(&video.pooled, mode)? else { return Ok(()) };
+        sum.add("loss_video_views", self.weights.video_views, &views::loss(&z, self.views_temperature)?)
+    }
+
+    /// L_views of speech.
+    fn compare_speech(
         &self,
         networks: &Networks,
         pairs: &Pairs,
-        video: &Seen,
         heard: &Seen,
         mode: Mode,
         sum: &mut Sum,
     ) -> Result<()> {
-        let speech = heard.narrow(0, pairs.positive.dim(0)?)?;
-        for (name, weight, z) in [
-            ("loss_video_views", self.weights.video_views, networks.view_video(&video.pooled, mode)?),
-            ("loss_speech_views", self.weights.speech_views, networks.view_speech(&speech.pooled, mode)?),
-        ] {
-            let Some(z) = z else { continue };
-            // of several windows to a pair, the first: the others' centres are the same ones, moved
-            let windows = z.dim(0)? / pairs.intervals.len();
-            let first =
-                z.reshape((pairs.intervals.len(), windows, z.dim(1)?))?.narrow(1, 0, 1)?.squeeze(1)?;
-            sum.add(name, weight, &views::loss(&first, self.views_temperature)?)?;
-        }
-        Ok(())
+        let positive = heard.narrow(0, pairs.positive.dim(0)?)?;
+        let Some(z) = networks.view_speech(&positive.pooled, mode)? else { return Ok(()) };
+        // of several windows to a pair, the first: the others' centres are the same ones, moved
+        let (count, width) = (pairs.intervals.len(), z.dim(1)?);
+        let first = z.reshape((count, z.dim(0)? / count, width))?.narrow(1, 0, 1)?.squeeze(1)?;
+        sum.add("loss_speech_views", self.weights.speech_views, &views::loss(&first, self.views_temperature)?)
     }
 
     /// L_sync: easy negatives up to `sync.easy_share` of the run, the pairs' own ones after it.

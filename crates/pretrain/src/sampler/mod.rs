@@ -59,6 +59,8 @@ pub struct Sampler {
     successive: Vec<usize>,
     /// Fragments with at least one frame.
     seen: Vec<usize>,
+    /// Middles of every recording's utterances; empty where speech is drawn wherever it is.
+    utterances: Vec<Vec<f64>>,
     config: PairConfig,
     pool: Pool,
     seed: u64,
@@ -93,6 +95,7 @@ impl Sampler {
             ordered: Vec::new(),
             successive: Vec::new(),
             seen: Vec::new(),
+            utterances: Vec::new(),
             config: config.clone(),
             pool,
             seed,
@@ -117,6 +120,12 @@ impl Sampler {
         sampler.successive = all.clone().filter(begins).collect();
         sampler.seen = all.filter(|&at| frames(at) > 0).collect();
         sampler
+    }
+
+    /// The same, that knows the middles of every recording's utterances (`pairs.snap_to_utterance`).
+    pub fn with_utterances(self, utterances: &[Vec<f64>]) -> Self {
+        let utterances = if self.config.snap_to_utterance { utterances.to_vec() } else { Vec::new() };
+        Self { utterances, ..self }
     }
 
     /// The intervals, in their order.

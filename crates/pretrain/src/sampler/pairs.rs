@@ -8,7 +8,7 @@
 //! since silence against speech would give the answer away.
 //!
 //! Beyond the paper: an easy negative is the speech of another recording of the batch (audio-visual correspondence,
-//! Arandjelovic and Zisserman, ICCV 2017); speech may be drawn near the frame only, and later than it.
+//! Arandjelovic and Zisserman, ICCV 2017); speech may be drawn near the frame only, later than it, and by whole utterances.
 
 use std::ops::Range;
 
@@ -97,12 +97,24 @@ impl Sampler {
             None => rng.random_range(fragment.start_secs..fragment.end_secs),
             Some(jitter) => self.frame_secs(at, frame) + rng.random_range(-jitter..=jitter),
         };
-        let speech_secs = near + self.config.lag_secs;
+        let speech_secs = self.snapped(recording, near + self.config.lag_secs, rng);
         let negative_secs = match self.config.negatives {
             Negatives::Hard => self.negative(at, speech_secs, rng),
             Negatives::Easy | Negatives::Batch => speech_secs,
         };
         Pair { interval: at, recording, frame, speech_secs, negative_recording: recording, negative_secs }
+    }
+
+    /// A time about the middle of the nearest utterance, where one is nearer than half a window.
+    fn snapped(&self, recording: usize, secs: f64, rng: &mut ChaCha8Rng) -> f64 {
+        let Some(middles) = self.utterances.get(recording) else { return secs };
+        let after = middles.partition_point(|&middle| middle < secs);
+        let near = middles[after.saturating_sub(1)..middles.len().min(after + 1)].iter();
+        let nearest = near.min_by(|a, b| (*a - secs).abs().total_cmp(&(*b - secs).abs()));
+        match nearest.filter(|middle| (*middle - secs).abs() <= self.config.window_secs / 2.0) {
+            Some(middle) => middle + self.config.snap_jitter_secs * rng.random_range(-1.0..=1.0),
+            None => secs,
+        }
     }
 
     /// Time of a frame, as if an interval's frames were evenly spaced.

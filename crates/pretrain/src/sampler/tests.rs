@@ -206,3 +206,29 @@ fn clips_are_three_successive_intervals_in_a_known_order() {
     }
     assert!(classes.iter().all(|&count| count > 20), "{classes:?}");
 }
+
+#[test]
+fn speech_moves_to_the_middle_of_the_nearest_utterance() {
+    let config = PairConfig {
+        snap_to_utterance: true,
+        snap_jitter_secs: 0.1,
+        negatives: Negatives::Batch,
+        ..pairs(2.5)
+    };
+    let middles: Vec<Vec<f64>> = vec![vec![3.0, 9.0, 10.0]; 8];
+    let sampler = Sampler::new(fragments(), &config, Pool::Voiced, 7).with_utterances(&middles);
+    let unmoved = Sampler::new(fragments(), &config, Pool::Voiced, 7);
+    let drawn = (0..20).flat_map(|step| sampler.pairs(step, 8, 1)).collect::<Vec<_>>();
+    let moved = drawn.iter().filter(|pair| middles[0].iter().any(|m| (m - pair.speech_secs).abs() <= 0.1));
+    assert!(moved.count() > drawn.len() / 10);
+    for pair in &drawn {
+        let start = unmoved.fragments()[pair.interval].start_secs;
+        let near: Vec<f64> =
+            middles[0].iter().copied().filter(|m| (start - 1.25..start + 3.25).contains(m)).collect();
+        let inside = (start..start + 2.0).contains(&pair.speech_secs);
+        assert!(inside || near.iter().any(|m| (m - pair.speech_secs).abs() <= 0.1), "{pair:?}");
+    }
+    assert!(
+        PairConfig { negatives: Negatives::Hard, ..config }.checks(8).iter().any(|(_, _, _, holds)| !holds)
+    );
+}

@@ -62,7 +62,8 @@ impl Side {
         seed: u64,
     ) -> Result<Self, PretrainError> {
         let (library, fragments, counts) = Library::open(clips, members, &config.pairs)?;
-        let sampler = Sampler::new(fragments, &config.pairs, pool, seed);
+        let sampler =
+            Sampler::new(fragments, &config.pairs, pool, seed).with_utterances(library.utterances());
         Ok(Self { library: Arc::new(library), sampler, counts })
     }
 

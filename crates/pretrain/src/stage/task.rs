@@ -17,7 +17,7 @@ use crate::pacing::Pace;
 use crate::published::Published;
 use crate::sampler::Sampler;
 use crate::shortcut::Shortcut;
-use crate::{PretrainConfig, PretrainError};
+use crate::{Curriculum, Phase, PretrainConfig, PretrainError};
 
 /// Networks, losses, and where batches come from.
 pub(super) struct Pretraining {
@@ -30,6 +30,7 @@ pub(super) struct Pretraining {
     pace: Pace,
     alarms: Alarms,
     steps_per_epoch: u64,
+    curriculum: Curriculum,
     epochs: u32,
 }
 
@@ -52,6 +53,8 @@ impl Pretraining {
         let objective = Objective::new(config);
         let pairs = if train.sampler.paired() > 0 { plan.intervals * plan.groups } else { 0 };
         let chance = objective.chance(pairs)?;
+        let steps_per_epoch = config.steps_per_epoch.unwrap_or(pass.max(1) as u64);
+        let plan = plan.over(config.curriculum, steps_per_epoch * u64::from(config.run.epochs));
         let watch = || Shortcut::new(train.library.clone(), &train.sampler, config.pairs.neighbours, device);
         Ok(Self {
             networks: published.networks(config, store)?,
@@ -61,7 +64,8 @@ impl Pretraining {
             alarms: Alarms::new(chance, config.smallest_temperature),
             source: Arc::new(train.source(plan, device)),
             held_out: HeldOut::new(held_out.source(of_held_out, device), batches, config.pairs.groups),
-            steps_per_epoch: config.steps_per_epoch.unwrap_or(pass.max(1) as u64),
+            steps_per_epoch,
+            curriculum: config.curriculum,
             epochs: config.run.epochs,
         })
     }
@@ -114,8 +118,13 @@ impl Task for Pretraining {
         Ok(Losses { total: computed.total, parts: computed.parts })
     }
 
-    fn evaluate(&mut self, _epoch: u32) -> Result<Evaluation, TrainError> {
+    fn evaluate(&mut self, epoch: u32) -> Result<Evaluation, TrainError> {
         let mut found = self.held_out.evaluate(&self.networks, &self.objective)?;
+        // no choice among networks of which one stream is not trained yet
+        let trained = self.progress((u64::from(epoch) + 1) * self.steps_per_epoch);
+        if self.curriculum.phase(trained) != Phase::Joint {
+            found.score = None;
+        }
         if let Some(shortcut) = &self.shortcut {
             found.values.extend(shortcut.values(&self.networks, &self.objective)?);
         }

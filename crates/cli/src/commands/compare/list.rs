@@ -68,7 +68,8 @@ pub fn text(plan: &Plan, bench: &Bench<'_>, data: &Data) -> Result<String> {
     writeln!(text, "{} of {total} cells done, {stale} of other settings", total - missing.len())?;
     let expected: Vec<f64> = missing.iter().filter_map(|cell| times.expected(cell)).collect();
     let unknown = missing.len() - expected.len();
-    let hours = expected.iter().sum::<f64>() / 3600.0;
+    // the sum of no f64 is -0
+    let hours = expected.iter().sum::<f64>().max(0.0) / 3600.0;
     write!(text, "missing: {} cells, about {hours:.2} hours", missing.len())?;
     if unknown > 0 {
         write!(text, " and {unknown} cells of kinds that have not been timed")?;

@@ -52,7 +52,7 @@ fn all_of(dir: &Path) -> Result<Vec<String>> {
 
 /// Whether a weighted loss sees speech.
 fn hears(pretrain: &PretrainConfig) -> bool {
-    pretrain.weights.needs_pairs()
+    pretrain.weights.hears()
 }
 
 /// Whether a weighted loss embeds frames and speech side by side.
