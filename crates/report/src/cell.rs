@@ -119,6 +119,8 @@ pub struct Plan {
     pub seeds: Vec<u64>,
     /// The label shares.
     pub label_shares: Vec<f64>,
+    /// Whether gaze is predicted too.
+    pub gaze: bool,
 }
 
 impl Plan {
@@ -126,7 +128,13 @@ impl Plan {
     pub fn new(config: &CompareConfig, methods: Vec<Method>, folds: u32) -> Self {
         let random = Method { name: RANDOM.to_owned(), hears: false, embeds: false };
         let methods = [random].into_iter().chain(methods.into_iter().filter(|m| m.name != RANDOM)).collect();
-        Self { methods, folds, seeds: config.seeds.clone(), label_shares: config.label_shares.clone() }
+        Self {
+            methods,
+            folds,
+            seeds: config.seeds.clone(),
+            label_shares: config.label_shares.clone(),
+            gaze: config.gaze,
+        }
     }
 
     /// Method and narration of every row of a table.
@@ -152,7 +160,7 @@ impl Plan {
         }
         kinds.push(Kind::Probe);
         kinds.extend(self.label_shares.iter().map(|&share| Kind::Planes(share)));
-        kinds.push(Kind::Gaze);
+        kinds.extend(self.gaze.then_some(Kind::Gaze));
         kinds
     }
 
@@ -205,6 +213,14 @@ mod tests {
         assert_eq!(of("ours", Narration::Scrambled, Kind::Alignment), 6);
         let first: Vec<_> = plan.cells().into_iter().take(37).map(|cell| (cell.seed, cell.fold)).collect();
         assert!(first.iter().all(|turn| *turn == (1, 0)), "all methods before the next fold");
+    }
+
+    #[test]
+    fn a_study_without_gaze_has_no_gaze_cells() {
+        let config = CompareConfig { gaze: false, ..CompareConfig::default() };
+        let plan = Plan::new(&config, vec![method("ours", true, true)], 3);
+        assert!(plan.cells().iter().all(|cell| cell.kind != Kind::Gaze));
+        assert_eq!(plan.cells().len(), 6 * (4 + 6 + 6));
     }
 
     #[test]
