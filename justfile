@@ -6,6 +6,8 @@ set positional-arguments
 sonovox := "cargo run --release --quiet --package sonovox --"
 demo := "--recipe data/recipes/demo.toml --overwrite"
 out := "data/work/demo"
+lung := "--recipe data/recipes/compare-lung.toml --out data/work/compare-lung --results docs/results-lung.md"
+lung-study := "data/work/compare-lung/data/matched/study"
 torch := "data/work/bench/torch"
 python := torch + "/bin/python -B"
 
@@ -75,6 +77,15 @@ compare *args: build
 # the same at the paper's size, for a GPU: `just compare-full --device cuda`, to data/work/compare-full/results.md
 compare-full *args: build
     {{sonovox}} compare --recipe data/recipes/compare-full.toml --out data/work/compare-full --results data/work/compare-full/results.md "$@"
+
+# the same comparison on real lung videos with narration laid under them, to docs/results-lung.md; cells in data/work/compare-lung
+compare-lung *args: build
+    {{sonovox}} compare {{lung}} "$@"
+    @case " $* " in *" --list "*) ;; *) \
+        if [ -f {{lung-study}}/videos.csv ]; then \
+            python3 scripts/measure-metadata {{lung-study}} --out data/work/compare-lung/metadata.json && \
+            {{sonovox}} compare {{lung}} --hours 0; \
+        fi;; esac
 
 # format, lints, and the edges between crates that must not be
 check: edges

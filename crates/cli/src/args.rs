@@ -92,6 +92,10 @@ pub struct Simulate {
     /// The study folder to write
     #[arg(long, default_value = "data/work/study")]
     pub out: PathBuf,
+    /// Lay narration under the real, labelled videos of this folder (with manifest.csv) in place of drawing scans; overrides the
+    /// recipe's simulate.over_videos.folder (docs/over-videos.md)
+    #[arg(long, value_name = "DIR")]
+    pub over_videos: Option<PathBuf>,
     #[command(flatten)]
     pub common: Common,
 }

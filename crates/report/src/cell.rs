@@ -140,6 +140,8 @@ pub struct Plan {
     pub seeds: Vec<u64>,
     /// The label shares.
     pub label_shares: Vec<f64>,
+    /// Whether gaze is predicted too.
+    pub gaze: bool,
 }
 
 impl Plan {
@@ -147,7 +149,13 @@ impl Plan {
     pub fn new(config: &CompareConfig, methods: Vec<Method>, folds: u32) -> Self {
         let random = Method::baseline(RANDOM, RANDOM);
         let methods = [random].into_iter().chain(methods.into_iter().filter(|m| m.name != RANDOM)).collect();
-        Self { methods, folds, seeds: config.seeds.clone(), label_shares: config.label_shares.clone() }
+        Self {
+            methods,
+            folds,
+            seeds: config.seeds.clone(),
+            label_shares: config.label_shares.clone(),
+            gaze: config.gaze,
+        }
     }
 
     /// Method and narration of every row of a table.
@@ -173,7 +181,7 @@ impl Plan {
         }
         kinds.push(Kind::Probe);
         kinds.extend(self.label_shares.iter().map(|&share| Kind::Planes(share)));
-        kinds.push(Kind::Gaze);
+        kinds.extend(self.gaze.then_some(Kind::Gaze));
         kinds
     }
 
@@ -238,6 +246,14 @@ mod tests {
         let kinds: Vec<Kind> =
             plan.cells().into_iter().filter(|cell| cell.method == IMAGENET).map(|cell| cell.kind).collect();
         assert_eq!(kinds, [Kind::Probe, Kind::Planes(1.0), Kind::Gaze]);
+    }
+
+    #[test]
+    fn a_study_without_gaze_has_no_gaze_cells() {
+        let config = CompareConfig { gaze: false, ..CompareConfig::default() };
+        let plan = Plan::new(&config, vec![method("ours", true, true)], 3);
+        assert!(plan.cells().iter().all(|cell| cell.kind != Kind::Gaze));
+        assert_eq!(plan.cells().len(), 6 * (4 + 6 + 6));
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct CompareConfig {
     pub seeds: Vec<u64>,
     /// Shares of the labels, above 0 and at most 1, for the frozen probe and the fine-tuning of planes.
     pub label_shares: Vec<f64>,
+    /// Whether gaze is predicted too; a study without gaze tables has none to learn from.
+    pub gaze: bool,
     /// The method that the others are held against.
     pub subject: String,
     /// Methods whose held-out alignment is drawn over the epochs.
@@ -39,6 +41,7 @@ impl Default for CompareConfig {
             imagenet: None,
             seeds: vec![1, 2],
             label_shares: vec![1.0, 0.1, 0.02],
+            gaze: true,
             subject: "ours".to_owned(),
             curves: vec!["paper".to_owned(), "ours".to_owned()],
             curve_value: "alignment_auc".to_owned(),

@@ -7,6 +7,7 @@
 //! Nothing is computed here but means: figures come from the `metrics.json` of finished artifacts, and a cell that is not
 //! there is shown as missing.
 
+mod baseline;
 mod cell;
 mod config;
 mod error;
@@ -18,10 +19,11 @@ mod paper;
 mod results;
 mod tables;
 
+pub use baseline::{Baseline, BaselineRow};
 pub use cell::{Cell, IMAGENET, IMAGENET_RANDOM, Kind, Method, Narration, Plan, RANDOM};
 pub use config::CompareConfig;
 pub use error::ReportError;
 pub use figures::{Series, write_curves, write_figures};
 pub use gather::Gathered;
 pub use numbers::Spread;
-pub use results::{Notes, write_results};
+pub use results::{Notes, Pictures, write_results};

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::gather::Gathered;
 use crate::tables::{self, Protocol};
-use crate::{ReportError, paper};
+use crate::{Baseline, ReportError, paper};
 
 /// What the page says beside its tables.
 #[derive(Clone, Debug, Default)]
@@ -17,9 +17,26 @@ pub struct Notes {
     pub subject: String,
     /// Figures to show: what each shows, and its path from the page.
     pub figures: Vec<(String, String)>,
+    /// Whose pictures were learned on.
+    pub pictures: Pictures,
 }
 
-const NO_CLAIM: &str = "Everything here is learned and tested on simulated\nscans with simulated narration. It shows whether a method can use what is said; **nothing clinical follows from it**.";
+/// Whose pictures were learned on, and so what can be claimed.
+#[derive(Clone, Debug, Default)]
+pub enum Pictures {
+    /// Drawn ones.
+    #[default]
+    Simulated,
+    /// Real ones under which speech was laid.
+    Real {
+        /// How well labels are guessed without a look at the picture, where that was measured.
+        baseline: Option<Baseline>,
+    },
+}
+
+const SIMULATED: &str = "Everything here is learned and tested on simulated\nscans with simulated narration. It shows whether a method can use what is said; **nothing clinical follows from it**.";
+
+const REAL: &str = "**The images are real, the speech is not**: spoken phrases\nwere synthesised and laid under joined videos by us (docs/over-videos.md). The labels are confounded with where a video comes from, so that\na high figure need not be one of looking at the lung. **Nothing clinical follows from it**; it shows whether the order of methods that simulated\nscans give holds on real speckle.";
 
 /// Writes the page `path` from what has been gathered.
 ///
@@ -35,8 +52,12 @@ pub fn write_results(path: &Path, gathered: &Gathered, notes: &Notes) -> Result<
 fn page(gathered: &Gathered, notes: &Notes) -> String {
     let turns = gathered.plan().turns().len();
     let (folds, seeds) = (gathered.plan().folds, gathered.plan().seeds.len());
+    let (title, claim) = match notes.pictures {
+        Pictures::Simulated => ("Results", SIMULATED),
+        Pictures::Real { .. } => ("Results on real images", REAL),
+    };
     let mut page = format!(
-        "# Results\n\nWritten by `sonovox compare` from the cells that are done; do not edit. {NO_CLAIM}\n\n\
+        "# {title}\n\nWritten by `sonovox compare` from the cells that are done; do not edit. {claim}\n\n\
          Mean ± standard deviation over folds by subject ({folds}) and seeds ({seeds}), {turns} turns in all; `[n]` where only n are \
          done.\nThe same seed gives every method the same labels. *Scrambled*: pretrained on the same voices at the same \
          times, saying\nanother plane's words; a gain that is there as well has nothing to do with what is said.\n\n"
@@ -64,11 +85,13 @@ fn page(gathered: &Gathered, notes: &Notes) -> String {
         "In points of F1, turn by turn, with the number of turns above 0: what does not depend on how hard a fold is.",
         tables::differences(gathered, &notes.subject),
     );
-    section(
-        "Gaze, fine-tuned",
-        "The static map is the mean of the training targets: a model that is no better has not learned to look at the image.",
-        tables::gaze(gathered),
-    );
+    if gathered.plan().gaze {
+        section(
+            "Gaze, fine-tuned",
+            "The static map is the mean of the training targets: a model that is no better has not learned to look at the image.",
+            tables::gaze(gathered),
+        );
+    }
     section(
         "Speech",
         "On held-out subjects. Recall of the right moment among all (v→s: a frame asks for its speech); *alignment*: the same \
@@ -78,18 +101,39 @@ fn page(gathered: &Gathered, notes: &Notes) -> String {
          must not find its recording.",
         tables::speech(gathered),
     );
-    section(
-        "The published figures: other data",
-        &format!(
-            "{}. Real scans, larger nets, all labels: orders can be compared, numbers cannot.",
-            paper::SOURCE
+    match &notes.pictures {
+        Pictures::Simulated => section(
+            "The published figures: other data",
+            &format!(
+                "{}. Real scans, larger nets, all labels: orders can be compared, numbers cannot.",
+                paper::SOURCE
+            ),
+            [tables::paper_planes(), tables::paper_gaze(), tables::paper_ablation()].join("\n"),
         ),
-        [tables::paper_planes(), tables::paper_gaze(), tables::paper_ablation()].join("\n"),
-    );
+        Pictures::Real { baseline } => section(
+            "Without a look at the picture",
+            &words_of(baseline.as_ref()),
+            table_of(baseline.as_ref()),
+        ),
+    }
     for (caption, file) in &notes.figures {
         page += &format!("\n![{caption}]({file})\n\n{caption}\n");
     }
     page
+}
+
+/// What the baseline is.
+fn words_of(baseline: Option<&Baseline>) -> String {
+    let why = "The label guessed by the facts of a file (size, rate, length, codec, ...), fitted and tested on the same folds: what a \
+               detector must\nbeat before its figure says that it looks at the image.";
+    baseline.map_or_else(|| why.to_owned(), |baseline| format!("{why} {}", baseline.what))
+}
+
+fn table_of(baseline: Option<&Baseline>) -> String {
+    baseline.map_or_else(
+        || "**missing**: scripts/measure-metadata has not been run on this study.\n".to_owned(),
+        Baseline::table,
+    )
 }
 
 /// One line to each kind of missing cell and method.

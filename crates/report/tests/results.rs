@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use sonovox_report::{
-    Cell, CompareConfig, Gathered, Kind, Method, Narration, Notes, Plan, write_figures, write_results,
+    Baseline, BaselineRow, Cell, CompareConfig, Gathered, Kind, Method, Narration, Notes, Pictures, Plan,
+    write_figures, write_results,
 };
 
 fn planes(f1: f64) -> Value {
@@ -59,10 +60,14 @@ fn fill(root: &Path, plan: &Plan) {
 }
 
 fn page(root: &Path, plan: &Plan, is_done: impl Fn(&Cell) -> bool) -> String {
+    page_of(root, plan, is_done, Pictures::Simulated)
+}
+
+fn page_of(root: &Path, plan: &Plan, is_done: impl Fn(&Cell) -> bool, pictures: Pictures) -> String {
     let gathered = Gathered::read(plan.clone(), root, is_done).expect("figures");
     let config = CompareConfig::default();
     let figures = write_figures(&gathered, &config, &root.join("figures")).expect("drawn");
-    let notes = Notes { sizes: vec!["small".into()], subject: "ours".into(), figures };
+    let notes = Notes { sizes: vec!["small".into()], subject: "ours".into(), figures, pictures };
     write_results(&root.join("results.md"), &gathered, &notes).expect("written");
     fs::read_to_string(root.join("results.md")).expect("a page")
 }
@@ -119,4 +124,35 @@ fn what_is_not_done_is_missing_and_never_invented() {
     let total = plan().cells().len();
     let done = 4 + 5 + 4 + 4;
     assert!(page.contains(&format!("**{} of {total} cells are missing**", total - done)), "{page}");
+}
+
+#[test]
+fn real_images_without_gaze_stand_beside_a_guess_and_not_beside_published_figures() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let plan = Plan { gaze: false, ..plan() };
+    fill(dir.path(), &plan);
+    let figures = |value: f64| vec![value, value + 0.1];
+    let row = BaselineRow {
+        name: "nearest file".into(),
+        precision: figures(0.5),
+        recall: figures(0.6),
+        f1: figures(0.5),
+        f1_by_video: figures(0.7),
+    };
+    let baseline = Baseline { what: "Made up.".into(), videos: String::new(), rows: vec![row] };
+    let real = |baseline| page_of(dir.path(), &plan, |_| true, Pictures::Real { baseline });
+    let page = real(Some(baseline));
+    must_have(&page, &["nearest file", "55.0 ± 7.1 (55 / 65)", "75.0 ± 7.1"]);
+    for words in [
+        "The images are real, the speech is not",
+        "confounded",
+        "Nothing clinical follows from it",
+        "Made up.",
+    ] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    for words in ["Gaze", "static map", "published", "missing"] {
+        assert!(!page.contains(words), "{words}: {page}");
+    }
+    assert!(real(None).contains("**missing**: scripts/measure-metadata"));
 }

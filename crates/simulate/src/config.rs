@@ -1,8 +1,10 @@
 //! What a simulated study is to be: every choice with its default and its limits.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use sonovox_study::PlaneList;
 
 use crate::SimulateError;
 use crate::anatomy::{PLANE_NAMES, plane_index};
@@ -37,6 +39,24 @@ pub struct SimulateConfig {
     pub speech: SpeechConfig,
     /// the eye tracker
     pub gaze: GazeConfig,
+    /// real videos to lay narration under, in place of drawn scans
+    pub over_videos: OverVideosConfig,
+}
+
+/// Real, labelled videos under which narration is laid. Where `folder` is set, nothing is drawn: `recordings` are joined
+/// from its videos, `subjects` are groups of their patients, `planes` are their labels, `hold_secs` is the usual time of one
+/// video on the screen, and there is neither background nor gaze.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OverVideosConfig {
+    /// folder of videos with a `manifest.csv` (columns `path,label,patient`; others are passed over)
+    pub folder: Option<PathBuf>,
+    /// folders below it whose videos are left out
+    pub leave_out: Vec<String>,
+    /// of each side of a picture, the share about its middle that is kept, 0.2 to 1
+    pub centre_share: f64,
+    /// planes by the manifest's labels; where it is empty, labels are planes
+    pub labels: BTreeMap<String, String>,
 }
 
 /// Size and rate of the picture.
@@ -157,7 +177,14 @@ impl Default for SimulateConfig {
             video: VideoConfig::default(),
             speech: SpeechConfig::default(),
             gaze: GazeConfig::default(),
+            over_videos: OverVideosConfig::default(),
         }
+    }
+}
+
+impl Default for OverVideosConfig {
+    fn default() -> Self {
+        Self { folder: None, leave_out: Vec::new(), centre_share: 1.0, labels: BTreeMap::new() }
     }
 }
 
@@ -235,9 +262,13 @@ impl SimulateConfig {
             let expected = format!("0 for none, or 2 to the {} subjects", self.subjects);
             return Err(bad("folds", expected, self.folds));
         }
-        self.plane_indices()?;
-        let least = VISIT_MIN_SECS * (self.planes.len() + 1) as f64;
-        limits("seconds", self.seconds, least, 36_000.0)?;
+        if self.over_videos.folder.is_some() {
+            self.check_over_videos()?;
+        } else {
+            self.plane_indices()?;
+            let least = VISIT_MIN_SECS * (self.planes.len() + 1) as f64;
+            limits("seconds", self.seconds, least, 36_000.0)?;
+        }
         limits("background_share", self.background_share, 0.1, 0.9)?;
         limits("hold_secs", self.hold_secs, 1.0, 600.0)?;
         self.video.check()?;
@@ -245,6 +276,25 @@ impl SimulateConfig {
         limits("gaze.rate_hz", self.gaze.rate_hz, 10.0, 2000.0)?;
         limits("gaze.noise", self.gaze.noise, 0.0, 0.1)?;
         limits("gaze.blinks_per_minute", self.gaze.blinks_per_minute, 0.0, 60.0)
+    }
+
+    fn check_over_videos(&self) -> Result<(), SimulateError> {
+        let planes = PlaneList::new(self.planes.clone());
+        if let Err(fault) = planes.and_then(|planes| match planes.len() {
+            0 | 1 => Err(format!("{} of them", planes.len())),
+            _ => Ok(()),
+        }) {
+            return Err(bad("planes", "two or more names, every one once".to_owned(), fault));
+        }
+        if let Some((label, plane)) =
+            self.over_videos.labels.iter().find(|(_, plane)| !self.planes.contains(plane))
+        {
+            let expected = format!("one of the planes {}", self.planes.join(", "));
+            return Err(bad("over_videos.labels", expected, format!("{label} = {plane}")));
+        }
+        limits("over_videos.centre_share", self.over_videos.centre_share, 0.2, 1.0)?;
+        // two videos to a recording at the least
+        limits("seconds", self.seconds, 2.0 * self.hold_secs, 36_000.0)
     }
 
     /// Indices of the planes into [`PLANE_NAMES`].

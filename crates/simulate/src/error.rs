@@ -64,6 +64,16 @@ pub enum SimulateError {
         /// what is there
         found: String,
     },
+    /// real videos, or the table that lists them, cannot be used
+    #[error("{}: expected {expected}, found {found}", path.display())]
+    Videos {
+        /// the video or table
+        path: PathBuf,
+        /// what should be there
+        expected: String,
+        /// what is there
+        found: String,
+    },
     /// a file or folder cannot be written, renamed or removed
     #[error("{doing} {} failed: {source}", path.display())]
     Io {

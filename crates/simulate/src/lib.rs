@@ -11,6 +11,7 @@
 //! - [`speech`]: who says what when ([`speech::Script`]), in which voice, and how the room sounds.
 //! - [`gaze`]: where the sonographer looks.
 //! - `recording` and `writer`: one recording put together; the folder on disk.
+//! - `over_videos`: recordings joined from real videos in place of drawn ones, narrated by the same [`speech`].
 //!
 //! docs/simulation.md says what is modelled, from which sources, and what is not. Nothing clinical follows from it.
 
@@ -21,18 +22,22 @@ pub mod gaze;
 pub mod geometry;
 pub mod grid;
 pub mod image;
+mod over_videos;
 mod preview;
 pub mod probe;
 mod recording;
 pub mod rng;
 mod run;
+mod side_by_side;
 pub mod speech;
 mod truth;
 mod writer;
 
 pub use config::{
-    GazeConfig, HoldOutConfig, LagConfig, Narration, SimulateConfig, SpeechConfig, VideoConfig,
+    GazeConfig, HoldOutConfig, LagConfig, Narration, OverVideosConfig, SimulateConfig, SpeechConfig,
+    VideoConfig,
 };
 pub use error::SimulateError;
+pub use over_videos::{PlaneShown, VideosUsed};
 pub use preview::{Preview, preview};
 pub use run::{SimulateSummary, run};

@@ -42,6 +42,11 @@ pub struct Preview {
 /// A config out of its limits, what speech needs, and the operating system's.
 pub fn preview(config: &SimulateConfig, out: &Path) -> Result<Preview, SimulateError> {
     config.check()?;
+    if let Some(folder) = &config.over_videos.folder {
+        let expected = "none: a preview shows drawn scans".to_owned();
+        let found = folder.display().to_string();
+        return Err(SimulateError::BadConfig { key: "over_videos.folder", expected, found });
+    }
     fs::create_dir_all(out).map_err(io("making", out))?;
     let made =
         Preview { sheet: out.join("planes.png"), film: out.join("film.mp4"), strip: out.join("film.png") };

@@ -189,7 +189,8 @@ impl<'a> RecordingPlan<'a> {
             recording: self.cast.recording_id(),
             subject: self.cast.subject_id(),
             sonographer: format!("sonographer-{}", self.cast.sonographer + 1),
-            patient: TruePatient { name: patient.name, number: patient.number },
+            patient: Some(TruePatient { name: patient.name, number: patient.number }),
+            videos: Vec::new(),
             freezes: self
                 .path
                 .freezes

@@ -2,19 +2,18 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::num::NonZero;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
 
 use rand::seq::SliceRandom;
 use serde::Serialize;
 
+use crate::over_videos::{self, VideosUsed};
 use crate::recording::{Cast, RecordingPlan};
 use crate::rng::stream;
+use crate::side_by_side::side_by_side;
 use crate::speech::Narrator;
 use crate::speech::phrases::CHAT;
-use crate::truth::RecordingTruth;
+use crate::truth::{NOTICE, RecordingTruth};
 use crate::writer::StudyWriter;
 use crate::{SimulateConfig, SimulateError};
 
@@ -47,6 +46,8 @@ pub struct SimulateSummary {
     pub phrases_spoken: usize,
     /// gaze samples
     pub gaze_samples: usize,
+    /// the real videos that it was joined from; none where scans are drawn
+    pub videos: Option<VideosUsed>,
 }
 
 impl fmt::Display for SimulateSummary {
@@ -60,11 +61,13 @@ impl fmt::Display for SimulateSummary {
             f,
             "{} visits to {} planes ({:.0} s); {} utterances ({:.0} s, of them {:.0} s small talk)",
             self.visits, self.planes, self.plane_secs, self.utterances, self.speech_secs, self.chat_secs
-        )
+        )?;
+        self.videos.as_ref().map_or(Ok(()), |videos| write!(f, "\n{videos}"))
     }
 }
 
-/// Makes a simulated study in the folder `out`.
+/// Makes a simulated study in the folder `out`: drawn scans, or, where `over_videos.folder` is set, real videos that are
+/// joined and narrated.
 ///
 /// Recordings are made side by side on all cores; memory does not depend on how long or how many they are, but for
 /// the spoken phrases, gaze and truth, which are small. The same config gives the same bytes on the same machine,
@@ -73,7 +76,7 @@ impl fmt::Display for SimulateSummary {
 ///
 /// # Errors
 /// A value of the config out of its limits; an output that exists without `overwrite`, or that is no study; no
-/// espeak-ng; phrases that cannot be used; anything that cannot be written. The output is then as it was before.
+/// espeak-ng; phrases or videos that cannot be used; anything that cannot be written. The output is then as it was before.
 pub fn run(
     config: &SimulateConfig,
     out: &Path,
@@ -81,13 +84,18 @@ pub fn run(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<SimulateSummary, SimulateError> {
     config.check()?;
+    if let Some(folder) = &config.over_videos.folder {
+        return over_videos::run(config, folder, out, overwrite, progress);
+    }
     let narrator = Narrator::new(config)?;
     let casts = casts(config);
-    let writer = StudyWriter::create(config, out, overwrite)?;
+    let planes = config.planes.iter().cloned().chain(["background".to_owned()]).collect();
+    let writer = StudyWriter::create(config, planes, out, overwrite)?;
     let workplace = Workplace { config, narrator: &narrator, writer: &writer };
     let made = workplace.make_all(&casts, progress)?;
     let summary = summarise(config, &casts, &made);
-    writer.finish(config, &casts, made.into_iter().map(|made| made.truth).collect())?;
+    let recordings = casts.iter().map(|cast| writer.recording(cast, true)).collect();
+    writer.finish(NOTICE, None, recordings, made.into_iter().map(|made| made.truth).collect())?;
     Ok(summary)
 }
 
@@ -137,66 +145,29 @@ struct Made {
 struct Workplace<'a> {
     config: &'a SimulateConfig,
     narrator: &'a Narrator<'a>,
-    writer: &'a StudyWriter,
-}
-
-enum Report {
-    Frame,
-    /// boxed: a truth is large, and the other report is empty
-    Finished(usize, Box<Result<Option<Made>, SimulateError>>),
+    writer: &'a StudyWriter<'a>,
 }
 
 impl Workplace<'_> {
-    /// Makes all recordings on all cores; the first error in the order of the recordings is returned.
+    /// Makes all recordings on all cores.
     fn make_all(
         &self,
         casts: &[Cast],
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Vec<Made>, SimulateError> {
-        let threads = std::thread::available_parallelism().map_or(1, NonZero::get).min(casts.len());
-        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-        // bounded, so that a slow listener holds the workers up instead of filling memory
-        let (sender, receiver) = mpsc::sync_channel(1024);
-        let mut results: Vec<Option<Result<Option<Made>, SimulateError>>> =
-            casts.iter().map(|_| None).collect();
-        std::thread::scope(|scope| {
-            for _ in 0..threads {
-                let (sender, next, stop) = (sender.clone(), &next, &stop);
-                scope.spawn(move || {
-                    while let Some(cast) = casts.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let goes_on = || !stop.load(Ordering::Relaxed);
-                        let on_frame = || {
-                            let _ = sender.send(Report::Frame);
-                            goes_on()
-                        };
-                        let made = if goes_on() { self.make(cast, on_frame) } else { Ok(None) };
-                        stop.fetch_or(made.is_err(), Ordering::Relaxed);
-                        let _ = sender.send(Report::Finished(cast.recording, Box::new(made)));
-                    }
-                });
-            }
-            drop(sender);
-            let (mut done, total) = (0, casts.len() * self.config.frames());
+        let (mut done, total) = (0, casts.len() * self.config.frames());
+        progress(done, total);
+        side_by_side(casts, |cast, on_frame| self.make(cast, on_frame), &mut || {
+            done += 1;
             progress(done, total);
-            for report in receiver {
-                match report {
-                    Report::Frame => {
-                        done += 1;
-                        progress(done, total);
-                    }
-                    Report::Finished(recording, made) => results[recording] = Some(*made),
-                }
-            }
-        });
-        let results: Result<Vec<Option<Made>>, SimulateError> =
-            results.into_iter().map(|result| result.expect("every recording was worked on")).collect();
-        Ok(results?.into_iter().map(|made| made.expect("only an error stops the work")).collect())
+        })
     }
 
     /// Makes one recording; `None` when it was stopped.
-    fn make(&self, cast: &Cast, mut on_frame: impl FnMut() -> bool) -> Result<Option<Made>, SimulateError> {
+    fn make(&self, cast: &Cast, on_frame: &mut dyn FnMut() -> bool) -> Result<Option<Made>, SimulateError> {
         let plan = RecordingPlan::new(self.config, *cast, self.narrator)?;
-        self.writer.write_tables(&plan)?;
+        self.writer.write_gaze(cast, &plan.gaze)?;
+        self.writer.write_planes(cast, &plan.spans())?;
         if !plan.write_video(&self.writer.video_path(cast), |_| on_frame())? {
             return Ok(None);
         }
@@ -229,6 +200,7 @@ fn summarise(config: &SimulateConfig, casts: &[Cast], made: &[Made]) -> Simulate
         utterances: made.iter().map(|made| made.truth.utterances.len()).sum(),
         phrases_spoken: said.map(|u| (&u.voice, &u.text)).collect::<HashSet<_>>().len(),
         gaze_samples: made.iter().map(|made| made.gaze_samples).sum(),
+        videos: None,
     }
 }
 

@@ -8,6 +8,9 @@ use crate::speech::{Role, Script, Utterance};
 /// What the file says of itself.
 pub const NOTICE: &str = "simulation truth: known only because this study is simulated; for evaluation, never an \
                           input of preprocessing or training";
+/// What it says of a study over real videos.
+pub const NOTICE_OVER_VIDEOS: &str = "simulation truth: the videos and their labels are real, who says what when is made up; \
+                                      for evaluation, never an input of preprocessing or training";
 
 /// The whole file.
 #[derive(Debug, Serialize)]
@@ -29,8 +32,12 @@ pub struct RecordingTruth {
     pub subject: String,
     /// who scans and speaks
     pub sonographer: String,
-    /// the invented name and number burnt into the picture: what must not be found in any artifact
-    pub patient: TruePatient,
+    /// the invented name and number burnt into the picture: what must not be found in any artifact; none in real videos
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patient: Option<TruePatient>,
+    /// the real videos that it is joined from, in order of time; none where scans are drawn
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub videos: Vec<TrueVideo>,
     /// planes and background, covering the recording
     pub plane_spans: Vec<TrueSpan>,
     /// when the picture stands still, in order of time
@@ -41,6 +48,23 @@ pub struct RecordingTruth {
     pub voices_behind: Vec<TrueUtterance>,
     /// where the structure of interest is while a plane is held
     pub centre_track: Vec<TrueCentre>,
+}
+
+/// A real video on the screen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrueVideo {
+    /// first moment
+    pub start_secs: f64,
+    /// end
+    pub end_secs: f64,
+    /// the video, as the manifest names it
+    pub video: String,
+    /// whose it is, as the manifest says
+    pub patient: String,
+    /// where in the video it begins
+    pub from_secs: f64,
+    /// whether it began anew before it was taken off the screen
+    pub repeats: bool,
 }
 
 /// What the patient's line says.

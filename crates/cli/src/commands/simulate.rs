@@ -12,7 +12,10 @@ pub fn run(args: &Simulate) -> Result<Ended> {
     if args.common.resume {
         bail!("simulate makes a study anew and has nothing to resume; --overwrite replaces one that exists");
     }
-    let recipe = Recipe::resolve(&args.common)?;
+    let mut recipe = Recipe::resolve(&args.common)?;
+    if let Some(folder) = &args.over_videos {
+        recipe.simulate.over_videos.folder = Some(folder.clone());
+    }
     let bar = progress::bar(0, "simulate");
     let mut follow = |done: usize, of: usize| {
         bar.set_length(of as u64);
@@ -21,7 +24,8 @@ pub fn run(args: &Simulate) -> Result<Ended> {
     let summary = sonovox_simulate::run(&recipe.simulate, &args.out, args.common.overwrite, &mut follow)?;
     bar.finish_and_clear();
     println!("{summary}");
-    println!("study: {} (simulated: nothing clinical follows from it)", args.out.display());
+    let what = if summary.videos.is_some() { "real images, narration made up" } else { "simulated" };
+    println!("study: {} ({what}: nothing clinical follows from it)", args.out.display());
     Ok(Ended::Done)
 }
 

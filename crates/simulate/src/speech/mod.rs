@@ -16,6 +16,7 @@ mod reverb;
 pub mod room;
 mod script;
 mod stretch;
+mod topics;
 mod voice;
 
 pub use clip::Clip;
@@ -25,6 +26,7 @@ pub use narrator::{Narrator, Scan};
 pub use phrases::{Fold, Phrases};
 pub use room::Soundtrack;
 pub use script::{Script, Utterance};
+pub use topics::Topics;
 pub use voice::{Role, Speaker, Voice};
 
 /// Sample rate of the recordings: the rate at which espeak-ng speaks, so that nothing is resampled here.

@@ -13,9 +13,9 @@ use super::plan::{About, Plan, PlanSource, Slot};
 use super::recorded::Recorded;
 use super::script::{Script, Utterance};
 use super::stretch::stretched;
+use super::topics::Topics;
 use super::voice::{ESPEAK_VOICES, Role, Speaker, Voice, Voices};
 use super::{SAMPLE_RATE_HZ, voice};
-use crate::anatomy::PLANE_NAMES;
 use crate::config::Narration;
 use crate::probe::PlaneVisit;
 use crate::rng::{Stream, between, stream};
@@ -31,6 +31,7 @@ const PITCH: f32 = 4.0;
 /// Gives recordings their words and voices. Made once a study, shared by its threads.
 pub struct Narrator<'a> {
     config: &'a SimulateConfig,
+    topics: Topics,
     phrases: Phrases,
     source: Source,
     names: Vec<String>,
@@ -74,19 +75,20 @@ impl<'a> Narrator<'a> {
     /// No espeak-ng, phrases or recorded phrases that cannot be used.
     pub fn new(config: &'a SimulateConfig) -> Result<Self, SimulateError> {
         let speech = &config.speech;
+        let topics = Topics::of(config)?;
         let (source, phrases, names) = match &speech.recorded {
             Some(folder) => {
-                let (recorded, phrases) = Recorded::open(folder, &config.planes)?;
+                let (recorded, phrases) = Recorded::open(folder, &topics.labels())?;
                 let names = recorded.voices();
                 (Source::Recorded(recorded), phrases, names)
             }
             None => {
-                let phrases = Phrases::load(speech.phrases.as_deref(), &config.planes)?;
+                let phrases = Phrases::load(speech.phrases.as_deref(), &topics.labels())?;
                 let names = ESPEAK_VOICES.map(str::to_owned).to_vec();
                 (Source::Espeak(Synthesiser::new(&speech.espeak)?), phrases, names)
             }
         };
-        Ok(Self { config, phrases, source, names })
+        Ok(Self { config, topics, phrases, source, names })
     }
 
     /// Writes the script of a recording.
@@ -114,7 +116,7 @@ impl<'a> Narrator<'a> {
         let planes = self.spoken_planes(scan);
         let label_of = |about: About| match about {
             About::Visit { is_vague: true, .. } => VAGUE,
-            About::Visit { visit, .. } => PLANE_NAMES[planes[visit]],
+            About::Visit { visit, .. } => self.topics.name(planes[visit]),
             About::Search => BACKGROUND,
             About::Chat => CHAT,
         };
@@ -131,10 +133,9 @@ impl<'a> Narrator<'a> {
     /// visited one not left out: only then do the words say nothing at all about the picture.
     fn spoken_planes(&self, scan: &Scan<'_>) -> Vec<usize> {
         let rng = &mut stream(self.config.seed, "scrambled", scan.recording);
-        let planes = self.config.plane_indices().expect("the config was checked");
         let spoken = |visit: &PlaneVisit| match self.config.speech.narration {
             Narration::Matched => visit.plane,
-            Narration::Scrambled => *planes.choose(rng).expect("a study has planes"),
+            Narration::Scrambled => *self.topics.planes().choose(rng).expect("a study has planes"),
         };
         scan.visits.iter().map(spoken).collect()
     }
@@ -151,13 +152,15 @@ struct Words<'a> {
 
 impl Words<'_> {
     fn plan(&self, rng: &mut Stream) -> Plan {
-        let planes = self.narrator.config.planes.iter().map(String::as_str);
-        let labels: Vec<&str> = planes.chain([BACKGROUND, VAGUE, CHAT]).collect();
+        let topics = &self.narrator.topics;
+        let labels = topics.labels();
+        let labels: Vec<&str> = labels.iter().map(String::as_str).chain([VAGUE]).collect();
         let source = PlanSource {
             config: &self.narrator.config.speech,
             visits: self.scan.visits,
             seconds: self.scan.seconds,
             lengths: [self.lengths(&self.speakers[0], &labels), self.lengths(&self.speakers[1], &[CHAT])],
+            can_search: topics.has_search(),
             can_be_vague: !self.phrases.of(VAGUE).is_empty(),
             others: self.speakers.len() - 1,
         };
@@ -299,6 +302,7 @@ mod tests {
 
     use super::*;
     use crate::SpeechConfig;
+    use crate::anatomy::PLANE_NAMES;
 
     const SECONDS: f64 = 90.0;
 

@@ -33,11 +33,12 @@ pub struct Phrases {
 
 impl Phrases {
     /// The phrases of a CSV file (`label,text`, each row a phrasing of its own), or those of the built-in grammar, with
-    /// at least one for each of `planes`, for `background` and for `chat`. `vague` and `chat-other` may be missing.
+    /// at least one for each of the labels `needed` ([`Topics::labels`](super::Topics::labels)). `vague` and `chat-other`
+    /// may be missing.
     ///
     /// # Errors
     /// A file that cannot be read, is no CSV with the columns `label,text`, has an empty cell or lacks a label.
-    pub fn load(path: Option<&Path>, planes: &[String]) -> Result<Self, SimulateError> {
+    pub fn load(path: Option<&Path>, needed: &[String]) -> Result<Self, SimulateError> {
         let phrases = match path {
             None => Self::built_in(),
             Some(path) => {
@@ -49,12 +50,8 @@ impl Phrases {
                 Self::parse_csv(&path.display().to_string(), &text)?
             }
         };
-        let missing: Vec<&str> = planes
-            .iter()
-            .map(String::as_str)
-            .chain([BACKGROUND, CHAT])
-            .filter(|label| phrases.of(label).is_empty())
-            .collect();
+        let missing: Vec<&str> =
+            needed.iter().map(String::as_str).filter(|label| phrases.of(label).is_empty()).collect();
         if missing.is_empty() {
             return Ok(phrases);
         }

@@ -87,6 +87,8 @@ pub struct PlanSource<'a> {
     pub lengths: [(f64, f64); 2],
     /// whether there are words that say nothing in particular
     pub can_be_vague: bool,
+    /// whether the way between planes is spoken of
+    pub can_search: bool,
     /// people besides the sonographer
     pub others: usize,
 }
@@ -185,6 +187,7 @@ impl Planner<'_> {
             let next = [Kind::Mention, Kind::Search, Kind::Chat]
                 .into_iter()
                 .filter(|&kind| failures[kind as usize] < FAILURES)
+                .filter(|kind| self.source.can_search || !matches!(kind, Kind::Search))
                 .map(|kind| (kind, missing(kind)))
                 .filter(|(_, missing)| *missing >= ENOUGH)
                 .max_by(|a, b| a.1.total_cmp(&b.1));
@@ -266,11 +269,10 @@ impl Planner<'_> {
         let config = self.source.config;
         let spoken = self.source.spoken_target_secs();
         let related = spoken * (1.0 - config.chat_share);
+        let search_share = if self.source.can_search { config.search_share } else { 0.0 };
         let (target, is_of_kind): (f64, fn(&About) -> bool) = match kind {
-            Kind::Mention => {
-                (related * (1.0 - config.search_share), |about| matches!(about, About::Visit { .. }))
-            }
-            Kind::Search => (related * config.search_share, |about| *about == About::Search),
+            Kind::Mention => (related * (1.0 - search_share), |about| matches!(about, About::Visit { .. })),
+            Kind::Search => (related * search_share, |about| *about == About::Search),
             Kind::Chat => (spoken * config.chat_share, |about| *about == About::Chat),
         };
         let said = self.slots.iter().filter(|slot| is_of_kind(&slot.about));
@@ -345,6 +347,7 @@ mod tests {
             seconds: SECONDS,
             lengths: [(0.7, 4.2), (0.5, 3.0)],
             can_be_vague: true,
+            can_search: true,
             others: 2,
         };
         (0..count).map(|i| source.draw(&mut stream(5, "script", i))).collect()

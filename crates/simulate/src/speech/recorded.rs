@@ -10,7 +10,7 @@ use sonovox_media::AudioReader;
 
 use super::SAMPLE_RATE_HZ;
 use super::clip::Clip;
-use super::phrases::{BACKGROUND, CHAT, CHAT_OTHER, Phrases, VAGUE, fault};
+use super::phrases::{CHAT_OTHER, Phrases, VAGUE, fault};
 use crate::SimulateError;
 
 /// Columns that the CSV must have; others are passed over.
@@ -35,19 +35,19 @@ struct Row {
 }
 
 impl Recorded {
-    /// Reads the folder's one CSV and listens through every file of a label that is wanted: `planes`, `background`,
-    /// `chat`, and `vague` and `chat-other` where they are. Also gives the texts by label.
+    /// Reads the folder's one CSV and listens through every file of a label that is wanted: those `needed`
+    /// ([`Topics::labels`](super::Topics::labels)), and `vague` and `chat-other` where they are. Also gives the texts by
+    /// label.
     ///
     /// # Errors
     /// No CSV or several, columns missing, an empty cell, a sound file that cannot be read or is silent (with the line
     /// that names it), labels that a voice lacks (one error for all).
-    pub fn open(folder: &Path, planes: &[String]) -> Result<(Self, Phrases), SimulateError> {
+    pub fn open(folder: &Path, needed: &[String]) -> Result<(Self, Phrases), SimulateError> {
         let table = the_csv(folder)?;
-        let wanted: BTreeSet<&str> =
-            planes.iter().map(String::as_str).chain([BACKGROUND, CHAT, VAGUE, CHAT_OTHER]).collect();
+        let wanted: BTreeSet<&str> = needed.iter().map(String::as_str).chain([VAGUE, CHAT_OTHER]).collect();
         let mut rows = read_table(&table, folder)?;
         rows.retain(|row| wanted.contains(row.label.as_str()));
-        check_labels(&table, &rows, planes)?;
+        check_labels(&table, &rows, needed)?;
         measure(&mut rows)?;
         let mut phrases = Phrases::none_of(table.display().to_string());
         let mut row_of = HashMap::new();
@@ -131,12 +131,12 @@ fn read_table(table: &Path, folder: &Path) -> Result<Vec<Row>, SimulateError> {
 }
 
 /// Every voice must be able to say something about everything: a voice that cannot would tell the plane.
-fn check_labels(table: &Path, rows: &[Row], planes: &[String]) -> Result<(), SimulateError> {
+fn check_labels(table: &Path, rows: &[Row], needed: &[String]) -> Result<(), SimulateError> {
     let mut labels_of: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for row in rows {
         labels_of.entry(&row.voice).or_default().insert(&row.label);
     }
-    let needed: Vec<&str> = planes.iter().map(String::as_str).chain([BACKGROUND, CHAT]).collect();
+    let needed: Vec<&str> = needed.iter().map(String::as_str).collect();
     let missing: Vec<String> = labels_of
         .iter()
         .filter_map(|(voice, labels)| {
@@ -244,15 +244,19 @@ mod tests {
 
     const COMPLETE: &str = "a.wav,elbow,ann,1,an elbow\na.wav,background,ann,1,hm\na.wav,chat,ann,1,hello\n";
 
+    fn needed() -> Vec<String> {
+        ["elbow", "background", "chat"].map(str::to_owned).to_vec()
+    }
+
     fn open(rows: &str) -> Result<(Recorded, Phrases), SimulateError> {
-        Recorded::open(folder(rows).path(), &["elbow".to_owned()])
+        Recorded::open(folder(rows).path(), &needed())
     }
 
     #[test]
     fn files_are_decoded_resampled_trimmed_and_level() {
         let folder =
             folder(&format!("{COMPLETE}missing.wav,lung,ann,1,labels of no use here are passed over\n"));
-        let (recorded, phrases) = Recorded::open(folder.path(), &["elbow".to_owned()]).unwrap();
+        let (recorded, phrases) = Recorded::open(folder.path(), &needed()).unwrap();
         assert_eq!((recorded.voices(), phrases.of("elbow").len()), (vec!["ann".to_owned()], 1));
         let clip = recorded.clip("ann", "elbow", "an elbow").unwrap();
         assert!((clip.seconds() - 1.0).abs() < 0.01, "{clip:?}");

@@ -286,7 +286,8 @@ impl<'a> Bench<'a> {
     /// Refuses a recipe in which the random encoder is another net than the pretrained ones.
     pub fn check(&self) -> Result<()> {
         let recipe = self.recipe;
-        let nets = [recipe.planes.encoder, recipe.gaze.encoder, recipe.probe.encoder];
+        let gaze = recipe.compare.gaze.then_some(recipe.gaze.encoder);
+        let nets: Vec<_> = [recipe.planes.encoder, recipe.probe.encoder].into_iter().chain(gaze).collect();
         ensure!(
             nets.iter().all(|net| *net == recipe.pretrain.encoder),
             "the random encoder must be the net of the pretrained ones: expected planes.encoder, gaze.encoder and \
