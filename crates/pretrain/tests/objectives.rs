@@ -94,7 +94,8 @@ fn alone() -> Vec<(&'static str, LossWeights)> {
         ("graph_inter", LossWeights { graph_inter: 1.0, ..none() }),
         ("snippets", LossWeights { snippets: 1.0, ..none() }),
         ("video_views", LossWeights { video_views: 1.0, ..none() }),
-        ("speech_views", LossWeights { speech_views: 1.0, ..none() }),
+        // not quite alone: the video encoder has to learn from something
+        ("speech_views", LossWeights { speech_views: 1.0, video_views: 1.0, ..none() }),
     ]
 }
 
@@ -236,7 +237,8 @@ fn each_loss_can_be_left_out_and_then_has_no_head() {
         for (other, head) in head_of {
             assert!(with_head(&params, head), "{head}");
             if other != "snippets" {
-                assert_eq!(with_head(&alone_params, head), other == loss, "{loss} alone: {head}");
+                let company = loss == "speech_views" && other == "video_views";
+                assert_eq!(with_head(&alone_params, head), other == loss || company, "{loss} alone: {head}");
             }
         }
         let sees_speech = ["cls", "cont", "sync", "speech_views"].contains(&loss);

@@ -203,6 +203,12 @@ impl PretrainConfig {
             ("voiced_intervals", "at least 2", self.voiced_intervals as f64, self.voiced_intervals >= 2),
             ("order_intervals", "at least 1", self.order_intervals as f64, self.order_intervals >= 1),
             ("eval_pairs", "at least 2", self.eval_pairs as f64, self.eval_pairs >= 2),
+            (
+                "weights.speech_views",
+                "not the only loss: nothing would train the video encoder",
+                self.weights.speech_views,
+                weights.iter().sum::<f64>() > self.weights.speech_views || self.weights.speech_views == 0.0,
+            ),
             ("weights", "0 or more, and not all 0", weights.iter().sum(), {
                 weights.iter().all(|&w| w >= 0.0 && w.is_finite()) && weights.iter().any(|&w| w > 0.0)
             }),
