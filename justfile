@@ -135,6 +135,10 @@ measure-difficulty *args: python-with-torch
 measure-leaks *args: python-with-torch
     {{python}} scripts/measure-leaks "$@"
 
+# how well a speech encoder learns which plane is spoken of where it is told: a ceiling for pretraining, which is not
+measure-words *args: python-with-torch
+    {{python}} scripts/measure-words "$@"
+
 # which planes a detector takes for which
 measure-confusion *args:
     python3 scripts/measure-confusion "$@"

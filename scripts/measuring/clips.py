@@ -18,7 +18,7 @@ class Clips:
         details = json.loads(manifest.read_text(encoding="utf-8"))["details"]
         if "recordings" not in details or "planes" not in details:
             raise SystemExit(f"{manifest}: expected the manifest of a clips artifact, found that of another stage")
-        self.planes, self.recordings = details["planes"], details["recordings"]
+        self.details, self.planes, self.recordings = details, details["planes"], details["recordings"]
 
     def tensors(self, recording):
         """The tensors of a recording by name, mapped from its file."""
