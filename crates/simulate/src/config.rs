@@ -123,6 +123,9 @@ pub struct SpeechConfig {
     pub recorded: Option<PathBuf>,
     /// CSV of phrases (`label,text`) for the synthesiser instead of the built-in grammar
     pub phrases: Option<PathBuf>,
+    /// how many texts there are to a plane, to the search and to what is vague, each out of another phrasing while they last, as
+    /// a department has its habits; absent: all of them, hundreds to a plane. Small talk is not limited
+    pub repertoire: Option<usize>,
 }
 
 /// From finding a plane to first speaking of it: uniform between two ends; some speak before they have it.
@@ -216,6 +219,7 @@ impl Default for SpeechConfig {
             espeak: PathBuf::from("espeak-ng"),
             recorded: None,
             phrases: None,
+            repertoire: None,
         }
     }
 }
@@ -353,6 +357,9 @@ impl SpeechConfig {
             let expected = "nothing beside speech.recorded, whose CSV has the phrases".to_owned();
             return Err(bad("speech.phrases", expected, phrases.display()));
         }
+        if self.repertoire == Some(0) {
+            return Err(bad("speech.repertoire", "at least 1, or nothing for all texts".to_owned(), 0));
+        }
         limits("speech.speech_to_noise_db", self.speech_to_noise_db, -10.0, 80.0)?;
         limits("speech.level_dbfs", self.level_dbfs, -60.0, -15.0)?;
         limits("speech.reverberation_db", self.reverberation_db, -60.0, 6.0)?;
@@ -405,7 +412,7 @@ mod tests {
     #[test]
     fn each_bad_value_is_named() {
         type Spoil = fn(&mut SimulateConfig);
-        let cases: [(&str, Spoil); 12] = [
+        let cases: [(&str, Spoil); 13] = [
             ("recordings", |c| c.recordings = 0),
             ("subjects", |c| c.subjects = 99),
             ("folds", |c| c.folds = 1),
@@ -419,6 +426,7 @@ mod tests {
             ("speech.phrases", |c| {
                 (c.speech.recorded, c.speech.phrases) = (Some("a".into()), Some("b".into()));
             }),
+            ("speech.repertoire", |c| c.speech.repertoire = Some(0)),
             ("speech.lag.max_secs", |c| c.speech.lag.min_secs = 5.0),
         ];
         for (key, spoil) in cases {

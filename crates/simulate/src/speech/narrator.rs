@@ -88,6 +88,10 @@ impl<'a> Narrator<'a> {
                 (Source::Espeak(Synthesiser::new(&speech.espeak)?), phrases, names)
             }
         };
+        let phrases = match speech.repertoire {
+            Some(texts) => phrases.repertoire(texts, config.seed),
+            None => phrases,
+        };
         Ok(Self { config, topics, phrases, source, names })
     }
 

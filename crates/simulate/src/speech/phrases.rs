@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use rand::Rng;
+use rand::seq::SliceRandom;
 
 use super::grammar::{self, Phrasing};
 use crate::SimulateError;
@@ -100,6 +101,29 @@ impl Phrases {
         Ok(part)
     }
 
+    /// At most `texts` texts to every label but small talk, each a phrasing of its own: of phrasings in a drawn order the first ones,
+    /// a text of each, and further texts of the same where there are too few. Which they are follows from the seed.
+    pub fn repertoire(&self, texts: usize, seed: u64) -> Self {
+        let mut part = self.clone();
+        for (label, phrasings) in
+            part.labels.iter_mut().filter(|(label, _)| ![CHAT, CHAT_OTHER].contains(&label.as_str()))
+        {
+            let rng = &mut stream(seed, &format!("repertoire of {label}"), 0);
+            let mut drawn: Vec<Phrasing> = std::mem::take(phrasings);
+            drawn.shuffle(rng);
+            drawn.iter_mut().for_each(|phrasing| phrasing.texts.shuffle(rng));
+            let longest = drawn.iter().map(|phrasing| phrasing.texts.len()).max().unwrap_or(0);
+            let rounds = (0..longest).flat_map(|round| drawn.iter().map(move |of| (round, of)));
+            let kept = rounds.filter_map(|(round, of)| {
+                let text = of.texts.get(round)?.clone();
+                let id = if round == 0 { of.id.clone() } else { format!("{}-{}", of.id, round + 1) };
+                Some(Phrasing { id, texts: vec![text] })
+            });
+            *phrasings = kept.take(texts).collect();
+        }
+        part
+    }
+
     fn parse_csv(origin: &str, text: &str) -> Result<Self, SimulateError> {
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let unreadable = |error: csv::Error| {
@@ -189,6 +213,24 @@ mod tests {
             println!("{label}: {} phrasings, {count} texts", phrases.of(label).len());
             assert!(count >= 200, "{label}: {count}");
         }
+    }
+
+    #[test]
+    fn a_repertoire_is_a_few_texts_of_different_phrasings_and_leaves_small_talk() {
+        let all = Phrases::load(None, &planes()).unwrap();
+        let few = all.repertoire(4, 7);
+        assert_eq!(few, all.repertoire(4, 7));
+        assert_ne!(few, all.repertoire(4, 8));
+        for label in PLANES.into_iter().chain([BACKGROUND, VAGUE]) {
+            assert_eq!((few.of(label).len(), texts(&few, label).len()), (4, 4), "{label}");
+            assert!(texts(&few, label).is_subset(&texts(&all, label)), "{label}");
+            let of: HashSet<&str> = few.of(label).iter().map(|phrasing| phrasing.id.as_str()).collect();
+            assert_eq!(of.len(), 4, "{label}: of different phrasings");
+        }
+        assert_eq!((few.of(CHAT), few.of(CHAT_OTHER)), (all.of(CHAT), all.of(CHAT_OTHER)));
+        let (many, whole) = (all.repertoire(100_000, 7), texts(&all, "femur"));
+        assert_eq!(texts(&many, "femur"), whole, "there are no more");
+        assert_eq!(many.of("femur").len(), whole.len());
     }
 
     #[test]
