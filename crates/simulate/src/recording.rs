@@ -140,13 +140,7 @@ impl<'a> RecordingPlan<'a> {
     ) -> Result<bool, SimulateError> {
         let config = self.config;
         let rate = FrameRate::whole(config.video.fps);
-        let format = RecordingFormat {
-            width: config.video.width,
-            height: config.video.height,
-            frame_rate: rate,
-            sample_rate_hz: Some(SAMPLE_RATE_HZ),
-        };
-        let mut writer = RecordingWriter::create(path, &format)?;
+        let mut writer = RecordingWriter::create(path, &format_of(config))?;
         let mut rng = stream(config.seed, "image", self.cast.recording);
         let patient = Patient::of(config.seed, self.cast.subject);
         let mut imager = Imager::new(&self.machine, &self.subject, &patient, &mut rng);
@@ -245,4 +239,13 @@ fn centre_track(source: &GazeSource<'_>) -> Vec<TrueCentre> {
                 .map(move |time_secs| at(visit, time_secs))
         })
         .collect()
+}
+/// What the file of a recording holds: the picture of the config, and sound.
+pub(crate) fn format_of(config: &SimulateConfig) -> RecordingFormat {
+    RecordingFormat {
+        width: config.video.width,
+        height: config.video.height,
+        frame_rate: FrameRate::whole(config.video.fps),
+        sample_rate_hz: Some(SAMPLE_RATE_HZ),
+    }
 }

@@ -58,7 +58,7 @@ impl Curriculum {
             ),
             (
                 "weights.cls + weights.sync",
-                "0 for curriculum.speech_alone, and weights.cont above 0",
+                "0 for curriculum.speech_alone",
                 compares_otherwise,
                 self.speech_alone == 0.0 || compares_otherwise == 0.0,
             ),

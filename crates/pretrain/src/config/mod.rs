@@ -146,7 +146,7 @@ impl PretrainConfig {
             self.affine.checks(),
             self.curriculum.checks(
                 self.weights.video_views + self.weights.ord + self.weights.affine,
-                self.weights.cls + self.weights.sync + f64::from(u8::from(self.weights.cont == 0.0)),
+                self.weights.cls + self.weights.sync,
             ),
             self.sync.checks(),
             self.graph.checks(),
@@ -194,11 +194,22 @@ impl PretrainConfig {
                 { self.pairs.groups == 2 || !self.weights.needs_views() },
             ),
             (
-                "weights.cls + weights.sync (and contrastive = \"info-nce\")",
-                "0 for pairs.negatives = \"batch\"",
+                "weights.cls + weights.sync",
+                "0 for pairs.negatives = \"batch\": they need a negative to every pair",
                 self.weights.cls + self.weights.sync,
-                self.pairs.negatives != Negatives::Batch
-                    || (self.weights.cls + self.weights.sync == 0.0 && !literal),
+                self.pairs.negatives != Negatives::Batch || self.weights.cls + self.weights.sync == 0.0,
+            ),
+            (
+                "weights.cont",
+                "0 for contrastive = \"paper\" with pairs.negatives = \"batch\": Eq. 2 needs a negative to every pair",
+                self.weights.cont,
+                self.pairs.negatives != Negatives::Batch || !literal,
+            ),
+            (
+                "weights.cont",
+                "above 0 for curriculum.speech_alone",
+                self.weights.cont,
+                self.curriculum.speech_alone == 0.0 || self.weights.cont > 0.0,
             ),
             ("voiced_intervals", "at least 2", self.voiced_intervals as f64, self.voiced_intervals >= 2),
             ("order_intervals", "at least 1", self.order_intervals as f64, self.order_intervals >= 1),

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use sonovox_media::{FrameRate, RecordingFormat, RecordingWriter};
+use sonovox_media::{FrameRate, RecordingWriter};
 use sonovox_study::PlaneSpan;
 
 use super::picture::{Film, Video};
 use super::reel::{Reel, Shot};
 use crate::probe::PlaneVisit;
-use crate::recording::Cast;
+use crate::recording::{Cast, format_of};
 use crate::speech::{Narrator, SAMPLE_RATE_HZ, Scan, Script, Soundtrack};
 use crate::truth::{RecordingTruth, TrueSpan, TrueUtterance, TrueVideo, round_secs};
 use crate::{SimulateConfig, SimulateError};
@@ -85,14 +85,7 @@ impl JoinedRecording<'_> {
         on_frame: &mut dyn FnMut() -> bool,
     ) -> Result<bool, SimulateError> {
         let config = self.config;
-        let rate = FrameRate::whole(config.video.fps);
-        let format = RecordingFormat {
-            width: config.video.width,
-            height: config.video.height,
-            frame_rate: rate,
-            sample_rate_hz: Some(SAMPLE_RATE_HZ),
-        };
-        let mut writer = RecordingWriter::create(path, &format)?;
+        let mut writer = RecordingWriter::create(path, &format_of(config))?;
         let mut sound =
             Soundtrack::new(script, &config.speech, config.seconds, config.seed, self.cast.recording, &[]);
         let (mut samples, mut samples_done) = (Vec::new(), 0);
