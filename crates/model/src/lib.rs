@@ -19,6 +19,7 @@ mod whisper;
 pub use config::{Architecture, EncoderConfig, Preset, StageShape};
 pub use encoder::{Encoder, Features};
 pub use heads::affine::{AFFINE_PARAMETERS, AffineHead, AffineHeadConfig};
+pub use heads::cluster::ClusterHead;
 pub use heads::co_attention::{CoAttention, CoAttentionConfig};
 pub use heads::fusion::{Fusion, FusionConfig};
 pub use heads::gaze::{GazeHead, GazeHeadConfig};

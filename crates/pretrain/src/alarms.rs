@@ -18,7 +18,7 @@ const STANDARD_ERRORS: f64 = 3.0;
 const STATE: &str = "alarms";
 
 /// Every alarm, and what it means.
-const ALARMS: [(&str, &str); 14] = [
+const ALARMS: [(&str, &str); 16] = [
     ("collapse_video", "frames all get nearly the same embedding"),
     ("collapse_speech", "speech all gets nearly the same embedding"),
     ("chance_cls", "L_cls stays at its chance level in training"),
@@ -29,6 +29,8 @@ const ALARMS: [(&str, &str); 14] = [
     ("chance_graph_intra", "the contrast within snippets stays at its chance level in training"),
     ("chance_graph_inter", "the contrast between snippets stays at its chance level in training"),
     ("chance_snippets", "snippet order stays at its chance level in training"),
+    ("chance_video_clusters", "video tells no cluster of speech in training"),
+    ("chance_speech_clusters", "speech tells no cluster of video in training"),
     ("clamped_pairs", "more than a quarter of the pairs of Eq. 2 are clamped"),
     ("temperature_at_bound", "the temperature lies at its smallest value"),
     ("shortcut_silent", "silence finds its recording: room and machine are learned"),

@@ -13,6 +13,7 @@ mod alarms;
 mod aligner;
 mod augment;
 mod batch;
+mod clusters;
 mod config;
 mod error;
 mod evaluate;
@@ -29,9 +30,10 @@ mod warp;
 
 pub use aligner::Aligner;
 pub use batch::{Batch, Clips, Copies, Pairs, Plan, Source, Tuples};
+pub use clusters::{Clusters, Targets};
 pub use config::{
-    AffineConfig, Contrastive, Curriculum, FrameAugmentation, GraphConfig, Join, LossWeights, Negatives,
-    PacingConfig, PacingKind, PairConfig, Phase, PretrainConfig, Scale, SpeechAugmentation, Start,
+    AffineConfig, ClusterConfig, Contrastive, Curriculum, FrameAugmentation, GraphConfig, Join, LossWeights,
+    Negatives, PacingConfig, PacingKind, PairConfig, Phase, PretrainConfig, Scale, SpeechAugmentation, Start,
     SyncConfig, WhisperConfig,
 };
 pub use error::PretrainError;

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use candle_core::{Result, Tensor, Var};
 use sonovox_model::{
-    AffineHead, AffineHeadConfig, CoAttention, CoAttentionConfig, Encoder, Features, Fusion, FusionConfig,
-    OrderHead, OrderHeadConfig, Projection, TemporalGraph, TemporalGraphConfig, WhisperEncoder,
+    AffineHead, AffineHeadConfig, ClusterHead, CoAttention, CoAttentionConfig, Encoder, Features, Fusion,
+    FusionConfig, OrderHead, OrderHeadConfig, Projection, TemporalGraph, TemporalGraphConfig, WhisperEncoder,
 };
 use sonovox_ops::{Init, Mode, ParamStore};
 
@@ -26,6 +26,9 @@ pub struct Networks {
     graph: Option<TemporalGraph>,
     video_views: Option<Projection>,
     speech_views: Option<Projection>,
+    /// One for every clustering.
+    video_clusters: Vec<ClusterHead>,
+    speech_clusters: Vec<ClusterHead>,
     log_inv_temperature: Option<Var>,
 }
 
@@ -87,6 +90,13 @@ impl Networks {
             let make = || Projection::new(&projection, width, &heads.pp(name));
             (weight > 0.0).then(make).transpose()
         };
+        let clusterings = config.clusters.schedule(&config.curriculum).len();
+        let tell_clusters = |name: &str, weight: f64, width: usize| {
+            let scope = heads.pp(name);
+            let make =
+                |round: usize| ClusterHead::new(width, config.clusters.count, &scope.pp(round.to_string()));
+            (0..if weight > 0.0 { clusterings } else { 0 }).map(make).collect::<Result<Vec<_>>>()
+        };
         let heard = speech.as_ref().map_or(width, Listener::width);
         let make_temperature = || {
             let start = Init::Const((1.0 / config.temperature).ln());
@@ -112,6 +122,8 @@ impl Networks {
             graph: weights.needs_clips().then(make_graph).transpose()?,
             video_views: project_views("video_views", weights.video_views, width)?,
             speech_views: project_views("speech_views", weights.speech_views, heard)?,
+            video_clusters: tell_clusters("video_clusters", weights.video_clusters, width)?,
+            speech_clusters: tell_clusters("speech_clusters", weights.speech_clusters, heard)?,
             log_inv_temperature: has_temperature.then(make_temperature).transpose()?,
         })
     }
@@ -179,6 +191,23 @@ impl Networks {
     /// When a tensor operation fails.
     pub fn view_speech(&self, features: &Tensor, mode: Mode) -> Result<Option<Tensor>> {
         self.speech_views.as_ref().map(|head| head.forward(features, mode)).transpose()
+    }
+
+    /// Logits of the clusters of speech `[N, K]` from pooled video features, by the heads of clustering `round`; `None` where that
+    /// has no weight.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn tell_speech(&self, features: &Tensor, round: usize) -> Result<Option<Tensor>> {
+        self.video_clusters.get(round).map(|head| head.forward(features)).transpose()
+    }
+
+    /// The same of the clusters of video, from pooled speech features.
+    ///
+    /// # Errors
+    /// When a tensor operation fails.
+    pub fn tell_video(&self, features: &Tensor, round: usize) -> Result<Option<Tensor>> {
+        self.speech_clusters.get(round).map(|head| head.forward(features)).transpose()
     }
 
     /// Logits of being in step `[P]` from maps of frames `[P, H, W, C]` and of their speech `[P V, bands, time, C]`, or `None`

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use sonovox_artifact::OnExisting;
 use sonovox_artifact::clips::ClipsArtifact;
-use sonovox_model::Preset;
+use sonovox_model::{Preset, ProjectionConfig};
 use sonovox_ops::optim::{AdamW, AdamWConfig, Optimizer};
 use sonovox_ops::{ParamStore, backward};
 use sonovox_pretrain::{
-    Contrastive, Curriculum, Join, Library, LossWeights, Moment, Negatives, Networks, Objective, PacingKind,
-    Plan, Pool, PretrainConfig, Request, Sampler, Source, Summary, run,
+    ClusterConfig, Clusters, Contrastive, Curriculum, Join, Library, LossWeights, Moment, Negatives,
+    Networks, Objective, PacingKind, Plan, Pool, PretrainConfig, Request, Sampler, Source, Summary, run,
 };
 use sonovox_study::SplitConfig;
 use sonovox_train::{BatchSource, Keep, OptimizerConfig, Silent};
@@ -176,6 +176,62 @@ fn in_each_phase_only_its_stream_learns() {
         assert_eq!((learns("video."), learns("speech.")), (video, speech), "step {step}");
         assert_eq!(learns("heads.video_projection."), speech, "step {step}");
     }
+}
+
+/// Two streams told each other's clusters find them, each only in its phase; what has no weight has no head and is not told.
+#[test]
+fn clusters_of_one_stream_are_learned_by_the_other_and_each_loss_can_be_left_out() {
+    let dir = tempfile::tempdir().expect("dir");
+    let clips = dir.path().join("clips");
+    write_clips(&clips, 8, 16, Speech::Matching);
+    for (video, speech) in [(1.0, 1.0), (1.0, 0.0), (0.0, 1.0)] {
+        let weights =
+            LossWeights { cont: 1.0, video_clusters: video, speech_clusters: speech, ..LossWeights::none() };
+        let mut config = PretrainConfig {
+            projection: ProjectionConfig { batch_norm: true, ..ProjectionConfig::default() },
+            ..config(weights)
+        };
+        config.pairs.negatives = Negatives::Batch;
+        config.clusters = ClusterConfig { count: 6, rounds: 1 };
+        config.curriculum = Curriculum { video_alone: 0.0, speech_alone: 0.5 };
+        let Trained { store, networks, objective, source } = made(&clips, &config);
+        let mut clusters =
+            Clusters::new(&config, source.sampler().fragments().len(), 3).expect("losses of clusters");
+        let mut optimizer = AdamW::new(store.params(), AdamWConfig::default()).expect("optimiser");
+        let mut last = Vec::new();
+        for step in 0..160 {
+            let progress = if step < 60 { 0.0 } else { 0.5 };
+            let renewed = clusters.renew(progress, &networks, &source).expect("clustered");
+            assert_eq!(renewed, step == 0 || step == 60);
+            let batch = source.draw(if step < 60 { step % 2 } else { 8 + step % 2 }).expect("batch");
+            let intervals = &batch.pairs.as_ref().expect("pairs").intervals;
+            let targets = clusters.targets(intervals, progress).expect("targets");
+            let moment = Moment { progress, clusters: Some(&targets), ..Moment::TRAIN };
+            let losses = objective.losses(&networks, &batch, moment).expect("losses");
+            let of =
+                |name: &str| losses.parts.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+            assert_eq!(of("loss_speech_clusters").is_some(), speech > 0.0, "step {step}");
+            assert_eq!(of("loss_video_clusters").is_some(), video > 0.0 && step >= 60, "step {step}");
+            last = [of("loss_video_clusters"), of("loss_speech_clusters")].into_iter().flatten().collect();
+            optimizer.step(&backward(&losses.total).expect("backward"), 3e-3, 1.0).expect("step");
+        }
+        let level =
+            objective.chance(8).expect("chance").into_iter().find(|(name, _)| name.ends_with("clusters"));
+        assert!(level.is_some_and(|(_, level)| (level - 6f64.ln()).abs() < 1e-12));
+        assert!(last.iter().all(|loss| *loss < 0.6 * 6f64.ln()), "{last:?}");
+        let names: Vec<String> = store.params().into_iter().map(|(name, _)| name).collect();
+        let with = |head: &str| names.iter().any(|name| name.starts_with(head));
+        assert_eq!(
+            (with("heads.video_clusters.1."), with("heads.speech_clusters.1.")),
+            (video > 0.0, speech > 0.0)
+        );
+        // held-out recordings have no clusters
+        let losses =
+            objective.losses(&networks, &source.draw(8).expect("batch"), Moment::EVAL).expect("losses");
+        assert!(losses.parts.iter().all(|(name, _)| !name.contains("clusters")));
+    }
+    let alone = LossWeights { video_clusters: 1.0, ..LossWeights::none() };
+    assert!(config(alone).validate().expect_err("refused").to_string().contains("weights.cont"));
 }
 
 #[test]
@@ -397,7 +453,15 @@ fn every_method_runs_from_clips_to_an_encoder() {
                     config.pacing.kind = PacingKind::Graded;
                     config.pacing.warmup = 0.0;
                 },
-                LossWeights { cont: 1.0, ord: 1.0, video_views: 1.0, speech_views: 1.0, ..none() },
+                LossWeights {
+                    cont: 1.0,
+                    ord: 1.0,
+                    video_views: 1.0,
+                    speech_views: 1.0,
+                    video_clusters: 1.0,
+                    speech_clusters: 1.0,
+                    ..none()
+                },
             ),
         ),
     ];

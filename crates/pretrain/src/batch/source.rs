@@ -97,6 +97,39 @@ impl Source {
         Self { library, sampler, plan, device }
     }
 
+    /// What batches are drawn by.
+    pub fn sampler(&self) -> &Sampler {
+        &self.sampler
+    }
+
+    /// The middle frames of intervals, unchanged: f32 `[N, 1, height, width]`.
+    ///
+    /// # Errors
+    /// When a clip cannot be read.
+    pub fn middle_frames(&self, intervals: &[usize]) -> Result<Tensor, TrainError> {
+        let of = |&at: &usize| {
+            let middle = self.sampler.middle(at);
+            (middle.recording, middle.frame)
+        };
+        let which: Vec<_> = intervals.iter().map(of).collect();
+        let grey = self.library.frames(&which).map_err(TrainError::task)?;
+        Ok(input::frames(grey, self.library.height(), self.library.width(), &self.device)?)
+    }
+
+    /// One speech window of every interval, unchanged: f32 `[N, 1, bands, time]`.
+    ///
+    /// # Errors
+    /// When a clip cannot be read.
+    pub fn middle_speech(&self, intervals: &[usize]) -> Result<Tensor, TrainError> {
+        let of = |&at: &usize| {
+            let middle = self.sampler.middle(at);
+            Window { recording: middle.recording, secs: middle.speech_secs, speed: 1.0 }
+        };
+        let which: Vec<_> = intervals.iter().map(of).collect();
+        let rows = self.library.speech(&which).map_err(TrainError::task)?;
+        Ok(input::speech(rows, self.library.time(), self.library.bands(), &self.device)?)
+    }
+
     fn pairs(&self, step: u64, drawn: &[Pair]) -> Result<Option<Pairs>, TrainError> {
         if drawn.is_empty() {
             return Ok(None);

@@ -37,6 +37,10 @@ pub struct LossWeights {
     pub video_views: f64,
     /// Two speech windows of an interval against those of the others (ours; needs `pairs.groups = 2`).
     pub speech_views: f64,
+    /// Video tells the cluster of its speech (`clusters`).
+    pub video_clusters: f64,
+    /// Speech tells the cluster of its video (`clusters`).
+    pub speech_clusters: f64,
 }
 
 impl Default for LossWeights {
@@ -52,16 +56,20 @@ impl Default for LossWeights {
             snippets: 0.0,
             video_views: 0.0,
             speech_views: 0.0,
+            video_clusters: 0.0,
+            speech_clusters: 0.0,
         }
     }
 }
 
 impl LossWeights {
     /// All of them.
-    pub fn all(&self) -> [f64; 10] {
+    pub fn all(&self) -> [f64; 12] {
         let Self { cls, cont, ord, affine, sync, graph_intra, graph_inter, snippets, .. } = *self;
-        let Self { video_views, speech_views, .. } = *self;
-        [cls, cont, ord, affine, sync, graph_intra, graph_inter, snippets, video_views, speech_views]
+        let Self { video_views, speech_views, video_clusters, speech_clusters, .. } = *self;
+        let within = [cls, cont, ord, affine, sync, graph_intra, graph_inter, snippets];
+        let ours = [video_views, speech_views, video_clusters, speech_clusters];
+        std::array::from_fn(|at| if at < within.len() { within[at] } else { ours[at - within.len()] })
     }
 
     /// None: the start of a recipe that names its losses one by one.
@@ -76,12 +84,17 @@ impl LossWeights {
 
     /// Whether a loss is weighted that hears speech.
     pub fn hears(&self) -> bool {
-        self.embeds_pairs() || self.sync > 0.0 || self.speech_views > 0.0
+        self.embeds_pairs() || self.sync > 0.0 || self.speech_views > 0.0 || self.clusters()
     }
 
     /// Whether a loss is weighted that is computed on pairs.
     pub fn needs_pairs(&self) -> bool {
         self.hears() || self.video_views > 0.0
+    }
+
+    /// Whether a loss is weighted whose labels are clusters.
+    pub fn clusters(&self) -> bool {
+        self.video_clusters > 0.0 || self.speech_clusters > 0.0
     }
 
     /// Whether a loss is weighted that sees two views of an interval.

@@ -2,6 +2,7 @@
 
 mod affine;
 mod augmentation;
+mod clusters;
 mod curriculum;
 mod losses;
 mod pacing;
@@ -20,6 +21,7 @@ use crate::PretrainError;
 
 pub use affine::AffineConfig;
 pub use augmentation::{FrameAugmentation, SpeechAugmentation};
+pub use clusters::ClusterConfig;
 pub use curriculum::{Curriculum, Phase};
 pub use losses::{Contrastive, LossWeights};
 pub use pacing::{PacingConfig, PacingKind, Scale, Start};
@@ -62,6 +64,8 @@ pub struct PretrainConfig {
     pub centre_by_recording: bool,
     /// Which stream is trained when.
     pub curriculum: Curriculum,
+    /// Clusters of one stream as labels of the other.
+    pub clusters: ClusterConfig,
     /// Temperature of L_views.
     pub views_temperature: f64,
     /// Weights of the losses.
@@ -103,6 +107,7 @@ impl Default for PretrainConfig {
             smallest_temperature: 0.01,
             centre_by_recording: false,
             curriculum: Curriculum::default(),
+            clusters: ClusterConfig::default(),
             views_temperature: 0.1,
             weights: LossWeights::default(),
             affine: AffineConfig::default(),
@@ -148,6 +153,8 @@ impl PretrainConfig {
                 self.weights.video_views + self.weights.ord + self.weights.affine,
                 self.weights.cls + self.weights.sync,
             ),
+            self.clusters
+                .checks(self.weights.video_clusters + self.weights.speech_clusters, self.weights.cont),
             self.sync.checks(),
             self.graph.checks(),
             WhisperConfig::checks(self.whisper.as_ref(), self.weights.sync),

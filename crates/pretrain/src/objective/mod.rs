@@ -5,6 +5,7 @@
 
 mod affine;
 mod classification;
+mod clusters;
 mod contrastive;
 mod graph;
 mod order;
@@ -23,6 +24,7 @@ use sonovox_model::{SNIPPET_FRAMES, SNIPPETS};
 use sonovox_ops::{Mode, cross_entropy, no_grad};
 
 use crate::batch::{Batch, Clips};
+use crate::clusters::Targets;
 use crate::networks::Networks;
 use crate::{
     AffineConfig, Contrastive, Curriculum, GraphConfig, LossWeights, Negatives, Phase, PretrainConfig,
@@ -40,13 +42,16 @@ pub struct Moment<'a> {
     pub progress: f64,
     /// Self-paced weight of every pair, 0 to 1; `None`: all the same. No gradient flows to them.
     pub weights: Option<&'a [f64]>,
+    /// Clusters of the pairs of the batch, where a loss has them for labels; `None`: that loss is left out (held-out recordings have
+    /// none).
+    pub clusters: Option<&'a Targets>,
 }
 
 impl Moment<'_> {
     /// Training at the start of a run, all pairs alike.
-    pub const TRAIN: Self = Self { mode: Mode::Train, progress: 0.0, weights: None };
+    pub const TRAIN: Self = Self { mode: Mode::Train, progress: 0.0, weights: None, clusters: None };
     /// Evaluation, at which every loss is the one of the end of the run.
-    pub const EVAL: Self = Self { mode: Mode::Eval, progress: 1.0, weights: None };
+    pub const EVAL: Self = Self { mode: Mode::Eval, progress: 1.0, weights: None, clusters: None };
 }
 
 /// Losses of a batch, with what they were computed from.
@@ -78,6 +83,7 @@ pub struct Objective {
     groups: usize,
     curriculum: Curriculum,
     views_temperature: f64,
+    clusters: usize,
     negatives: Negatives,
     affine: AffineConfig,
     graph: GraphConfig,
@@ -96,6 +102,7 @@ impl Objective {
             groups: config.pairs.groups,
             curriculum: config.curriculum,
             views_temperature: config.views_temperature,
+            clusters: config.clusters.count,
             negatives: config.pairs.negatives,
             affine: config.affine,
             graph: config.graph,
@@ -200,6 +207,8 @@ impl Objective {
             ("chance_snippets", weights.snippets, graph::chance_order()),
             ("chance_video_views", weights.video_views, views::chance(pairs)),
             ("chance_speech_views", weights.speech_views, views::chance(pairs)),
+            ("chance_video_clusters", weights.video_clusters, clusters::chance(self.clusters)),
+            ("chance_speech_clusters", weights.speech_clusters, clusters::chance(self.clusters)),
         ];
         let weighted = known.into_iter().filter(|(_, weight, _)| *weight > 0.0);
         let mut levels: Vec<_> = weighted.map(|(name, _, level)| (name, level)).collect();

@@ -4,7 +4,8 @@ use candle_core::{DType, Result, Tensor};
 use sonovox_ops::Mode;
 
 use super::{
-    Embeddings, Moment, Objective, Sum, accuracy, classification, contrastive, scalar, synchronisation, views,
+    Embeddings, Moment, Objective, Sum, accuracy, classification, clusters, contrastive, scalar,
+    synchronisation, views,
 };
 use crate::batch::Pairs;
 use crate::networks::{Networks, Seen};
@@ -36,6 +37,7 @@ impl Objective {
             self.compare_frames(networks, video, moment.mode, sum)?;
             self.compare_speech(networks, pairs, &heard, moment.mode, sum)?;
         }
+        self.tell_clusters(networks, pairs, (video, &heard), moment, sum)?;
         if self.weights.sync > 0.0 {
             self.synchronise(networks, pairs, video, &heard, moment, sum)?;
         }
@@ -86,12 +88,36 @@ impl Objective {
         mode: Mode,
         sum: &mut Sum,
     ) -> Result<()> {
-        let positive = heard.narrow(0, pairs.positive.dim(0)?)?;
-        let Some(z) = networks.view_speech(&positive.pooled, mode)? else { return Ok(()) };
-        // of several windows to a pair, the first: the others' centres are the same ones, moved
-        let (count, width) = (pairs.intervals.len(), z.dim(1)?);
-        let first = z.reshape((count, z.dim(0)? / count, width))?.narrow(1, 0, 1)?.squeeze(1)?;
-        sum.add("loss_speech_views", self.weights.speech_views, &views::loss(&first, self.views_temperature)?)
+        let first = first_windows(pairs, &heard.pooled)?;
+        let Some(z) = networks.view_speech(&first, mode)? else { return Ok(()) };
+        sum.add("loss_speech_views", self.weights.speech_views, &views::loss(&z, self.views_temperature)?)
+    }
+
+    /// L_clu of both streams, as far as their clusters are known.
+    fn tell_clusters(
+        &self,
+        networks: &Networks,
+        pairs: &Pairs,
+        (video, heard): (&Seen, &Seen),
+        moment: Moment<'_>,
+        sum: &mut Sum,
+    ) -> Result<()> {
+        let Some(targets) = moment.clusters else { return Ok(()) };
+        if !targets.of_video.is_empty()
+            && let Some(logits) = networks.tell_video(&first_windows(pairs, &heard.pooled)?, targets.round)?
+        {
+            let (loss, labels) = clusters::loss(&logits, &targets.of_video, moment.weights)?;
+            sum.add("loss_speech_clusters", self.weights.speech_clusters, &loss)?;
+            sum.parts.push(("accuracy_speech_clusters", accuracy(&logits, &labels)?));
+        }
+        if !targets.of_speech.is_empty()
+            && let Some(logits) = networks.tell_speech(&video.pooled, targets.round)?
+        {
+            let (loss, labels) = clusters::loss(&logits, &targets.of_speech, moment.weights)?;
+            sum.add("loss_video_clusters", self.weights.video_clusters, &loss)?;
+            sum.parts.push(("accuracy_video_clusters", accuracy(&logits, &labels)?));
+        }
+        Ok(())
     }
 
     /// L_sync: easy negatives up to `sync.easy_share` of the run, the pairs' own ones after it.
@@ -191,4 +217,10 @@ fn embed(networks: &Networks, pairs: &Pairs, video: &Seen, heard: &Seen, mode: M
     let speech = networks.project_speech(&heard.pooled, mode)?;
     let of = |start: usize| speech.narrow(0, start, rows)?.reshape((count, rows / count, speech.dim(1)?));
     Ok(Embedded { video, positive: of(0)?, negative: pairs.negative.as_ref().map(|_| of(rows)).transpose()? })
+}
+
+/// The first row of every pair's positive windows: the others' centres are the same ones, moved.
+fn first_windows(pairs: &Pairs, heard: &Tensor) -> Result<Tensor> {
+    let (count, rows, width) = (pairs.intervals.len(), pairs.positive.dim(0)?, heard.dim(1)?);
+    heard.narrow(0, 0, rows)?.reshape((count, rows / count, width))?.narrow(1, 0, 1)?.squeeze(1)
 }

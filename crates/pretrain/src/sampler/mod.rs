@@ -83,6 +83,7 @@ pub(crate) enum Stream {
     ClipOrder = 12,
     Clips = 13,
     Views = 14,
+    Clusters = 15,
 }
 
 impl Sampler {
@@ -161,6 +162,11 @@ impl Sampler {
     /// Number of recordings that pairs are drawn from.
     pub fn recordings(&self) -> usize {
         self.by_recording.len()
+    }
+
+    /// Fragments that pairs are drawn from, by recording.
+    pub fn by_recording(&self) -> &[Vec<usize>] {
+        &self.by_recording
     }
 
     /// Number of fragments of the pool that have no negative.

@@ -36,6 +36,17 @@ pub struct Pair {
     pub negative_secs: f64,
 }
 
+/// What stands for a whole interval.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Middle {
+    /// Index of the recording.
+    pub recording: usize,
+    /// The frame in its middle.
+    pub frame: usize,
+    /// Middle of the speech that pairs of it are likeliest to hear, on the recording's clock.
+    pub speech_secs: f64,
+}
+
 impl Sampler {
     /// The pairs of batch `step`: `intervals` fragments in the epoch's shuffled order, `groups` pairs of each.
     ///
@@ -107,14 +118,28 @@ impl Sampler {
 
     /// A time about the middle of the nearest utterance, where one is nearer than half a window.
     fn snapped(&self, recording: usize, secs: f64, rng: &mut ChaCha8Rng) -> f64 {
-        let Some(middles) = self.utterances.get(recording) else { return secs };
-        let after = middles.partition_point(|&middle| middle < secs);
-        let near = middles[after.saturating_sub(1)..middles.len().min(after + 1)].iter();
-        let nearest = near.min_by(|a, b| (*a - secs).abs().total_cmp(&(*b - secs).abs()));
-        match nearest.filter(|middle| (*middle - secs).abs() <= self.config.window_secs / 2.0) {
+        match self.utterance(recording, secs) {
             Some(middle) => middle + self.config.snap_jitter_secs * rng.random_range(-1.0..=1.0),
             None => secs,
         }
+    }
+
+    /// The middle of the nearest utterance, where one is nearer than half a window (and utterances are known at all).
+    fn utterance(&self, recording: usize, secs: f64) -> Option<f64> {
+        let middles = self.utterances.get(recording)?;
+        let after = middles.partition_point(|&middle| middle < secs);
+        let near = middles[after.saturating_sub(1)..middles.len().min(after + 1)].iter().copied();
+        let nearest = near.min_by(|a, b| (a - secs).abs().total_cmp(&(b - secs).abs()));
+        nearest.filter(|middle| (middle - secs).abs() <= self.config.window_secs / 2.0)
+    }
+
+    /// The middle of fragment `at`, which has a frame.
+    pub fn middle(&self, at: usize) -> Middle {
+        let fragment = &self.fragments[at];
+        let (recording, frames) = (fragment.recording, &fragment.frames);
+        let secs = (fragment.start_secs + fragment.end_secs) / 2.0 + self.config.lag_secs;
+        let speech_secs = self.utterance(recording, secs).unwrap_or(secs);
+        Middle { recording, frame: frames.start + frames.len() / 2, speech_secs }
     }
 
     /// Time of a frame, as if an interval's frames were evenly spaced.

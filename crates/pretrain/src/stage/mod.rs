@@ -72,7 +72,8 @@ pub fn run(request: &Request<'_>, monitor: &mut dyn Monitor) -> Result<Summary, 
         ParamStore::new(request.seed, DType::F32, &request.device).with_precision(config.run.precision)?;
     let (counts, library) = (train.counts.clone(), train.library.clone());
     let left_out = train.left_out();
-    let mut task = Pretraining::new(config, &store, train, held_out, published, &request.device)?;
+    let mut task =
+        Pretraining::new(config, &store, request.seed, train, held_out, published, &request.device)?;
     let outcome =
         sonovox_train::run(&mut task, &store, &config.run, writer.dir(), writer.resumed(), monitor)?;
     let best = match outcome {

@@ -10,6 +10,7 @@ use sonovox_train::{Evaluation, Losses, Report, Task, TrainError};
 use super::parts::Side;
 use crate::alarms::Alarms;
 use crate::batch::{Batch, Plan, Source};
+use crate::clusters::Clusters;
 use crate::evaluate::HeldOut;
 use crate::networks::Networks;
 use crate::objective::{Moment, Objective};
@@ -28,6 +29,8 @@ pub(super) struct Pretraining {
     /// `None` where no loss embeds pairs.
     shortcut: Option<Shortcut>,
     pace: Pace,
+    /// `None` where no loss has clusters for labels.
+    clusters: Option<Clusters>,
     alarms: Alarms,
     steps_per_epoch: u64,
     curriculum: Curriculum,
@@ -38,6 +41,7 @@ impl Pretraining {
     pub(super) fn new(
         config: &PretrainConfig,
         store: &ParamStore,
+        seed: u64,
         train: Side,
         held_out: Side,
         published: Published,
@@ -60,6 +64,7 @@ impl Pretraining {
             networks: published.networks(config, store)?,
             objective,
             shortcut: config.weights.embeds_pairs().then(watch),
+            clusters: Clusters::new(config, train.sampler.fragments().len(), seed),
             pace: Pace::new(&config.pacing, train.sampler.fragments()),
             alarms: Alarms::new(chance, config.smallest_temperature),
             source: Arc::new(train.source(plan, device)),
@@ -107,7 +112,15 @@ impl Task for Pretraining {
         let progress = self.progress(batch.step);
         let intervals = batch.pairs.as_ref().map_or(&[][..], |pairs| &pairs.intervals);
         let weights = self.pace.weights(intervals, progress);
-        let moment = Moment { mode: Mode::Train, progress, weights: weights.as_deref() };
+        let clusters = match &mut self.clusters {
+            None => None,
+            Some(clusters) => {
+                clusters.renew(progress, &self.networks, &self.source)?;
+                clusters.targets(intervals, progress)
+            }
+        };
+        let moment =
+            Moment { mode: Mode::Train, progress, weights: weights.as_deref(), clusters: clusters.as_ref() };
         let mut computed = self.objective.losses(&self.networks, &batch, moment)?;
         if let Some(z) = &computed.embeddings {
             self.pace.learn(intervals, &z.cosines);
@@ -137,6 +150,9 @@ impl Task for Pretraining {
             let done = (u64::from(epoch) + 1) * self.steps_per_epoch;
             reports.push(("pacing", self.pace.report(self.progress(done))));
         }
+        if let Some(clusters) = &self.clusters {
+            reports.push(("clusters", clusters.report(self.source.sampler().by_recording())));
+        }
         let raised = self.alarms.look(train, &held_out.values);
         if !raised.is_empty() {
             reports.push(("alarm", raised));
@@ -147,11 +163,15 @@ impl Task for Pretraining {
     fn state(&self) -> Result<BTreeMap<String, Tensor>, TrainError> {
         let mut state = self.alarms.state()?;
         state.extend(self.pace.state()?);
+        if let Some(clusters) = &self.clusters {
+            state.extend(clusters.state()?);
+        }
         Ok(state)
     }
 
     fn load_state(&mut self, state: &BTreeMap<String, Tensor>) -> Result<(), TrainError> {
         self.alarms.load_state(state)?;
-        self.pace.load_state(state)
+        self.pace.load_state(state)?;
+        self.clusters.as_mut().map_or(Ok(()), |clusters| clusters.load_state(state))
     }
 }

@@ -1,0 +1,263 @@
+//! Clusters of one stream as the labels of the other: cross-modal deep clustering (XDC, Alwassel et al., NeurIPS 2020).
+//!
+//! Where most of what is said has nothing to do with the picture, a pair says little, and two moments that show the same plane are
+//! held apart by every contrastive loss. A cluster says what many pairs have in common. At the times of
+//! [`ClusterConfig::schedule`](crate::ClusterConfig::schedule) every interval that pairs are drawn from is looked at and listened
+//! to, in evaluation mode:
+//! ```text
+//! features of its middle frame,              ─▶ minus the recording's mean ─▶ spherical k-means ─▶ cluster of the interval
+//! of the speech about its middle plus the lag
+//! ```
+//! The mean that is taken off is what a recording's frames (its machine, its gain) or windows (its voice, its room) have in common.
+//! From then on speech is trained to tell the cluster of its interval's video, and video, once both are trained, that of its speech.
+//! XDC clusters whole data sets again and again; here two or three times.
+
+mod kmeans;
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor};
+use rand::seq::SliceRandom;
+use sonovox_ops::{Mode, no_grad};
+use sonovox_train::TrainError;
+
+use crate::batch::Source;
+use crate::networks::Networks;
+use crate::sampler::{Stream, stream_rng};
+use crate::{ClusterConfig, PretrainConfig};
+use kmeans::Centres;
+
+/// Images to a pass of an encoder.
+const AT_ONCE: usize = 64;
+/// Rows that centres are found from: what lies in memory does not grow with the number of recordings.
+const MOST_ROWS: usize = 16_384;
+const STATE: [&str; 3] = ["clusterings", "clusters_of_video", "clusters_of_speech"];
+
+/// What a batch's pairs are to be told as.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Targets {
+    /// Which clustering, and so which heads.
+    pub round: usize,
+    /// Cluster of the video of every pair's interval: what speech is to tell. Empty where video has not been clustered.
+    pub of_video: Vec<u32>,
+    /// Cluster of its speech: what video is to tell. Empty where speech has not been clustered.
+    pub of_speech: Vec<u32>,
+}
+
+/// The clusters of all intervals.
+pub struct Clusters {
+    config: ClusterConfig,
+    schedule: Vec<f64>,
+    /// Where both streams are trained.
+    joint_from: f64,
+    tells: [bool; 2],
+    seed: u64,
+    /// Clusterings whose time has come and that were made.
+    made: usize,
+    of_video: Vec<u32>,
+    of_speech: Vec<u32>,
+}
+
+/// A stream that is clustered.
+#[derive(Clone, Copy)]
+enum Of {
+    Video = 0,
+    Speech = 1,
+}
+
+impl Clusters {
+    /// Before the first clustering of `intervals` intervals; `None` where no loss of clusters has a weight.
+    pub fn new(config: &PretrainConfig, intervals: usize, seed: u64) -> Option<Self> {
+        let weights = &config.weights;
+        weights.clusters().then(|| Self {
+            config: config.clusters,
+            schedule: config.clusters.schedule(&config.curriculum),
+            joint_from: config.curriculum.video_alone + config.curriculum.speech_alone,
+            tells: [weights.speech_clusters > 0.0, weights.video_clusters > 0.0],
+            seed,
+            made: 0,
+            of_video: vec![0; intervals],
+            of_speech: vec![0; intervals],
+        })
+    }
+
+    /// Clusters what is to be clustered at `progress` (share of the run, 0 to 1) and has not been; whether there was anything.
+    ///
+    /// # Errors
+    /// When a clip cannot be read or a tensor operation fails.
+    pub fn renew(&mut self, progress: f64, networks: &Networks, source: &Source) -> Result<bool, TrainError> {
+        let due = self.schedule.iter().filter(|&&at| at <= progress).count();
+        if due == self.made {
+            return Ok(false);
+        }
+        self.made = due;
+        if self.tells[Of::Video as usize] {
+            self.of_video = self.cluster(Of::Video, networks, source)?;
+        }
+        if self.tells[Of::Speech as usize] && progress >= self.joint_from {
+            self.of_speech = self.cluster(Of::Speech, networks, source)?;
+        }
+        Ok(true)
+    }
+
+    /// What pairs of `intervals` are to be told as; `None` before the first clustering.
+    pub fn targets(&self, intervals: &[usize], progress: f64) -> Option<Targets> {
+        let of = |clusters: &[u32], is: bool| {
+            if is { intervals.iter().map(|&at| clusters[at]).collect() } else { Vec::new() }
+        };
+        (self.made > 0).then(|| Targets {
+            round: self.made - 1,
+            of_video: of(&self.of_video, self.tells[Of::Video as usize]),
+            of_speech: of(&self.of_speech, self.tells[Of::Speech as usize] && progress >= self.joint_from),
+        })
+    }
+
+    /// For the event log: how many clusterings, and what guessing by the clusters' sizes would leave of the losses (the entropy of
+    /// the clusters among `intervals`, in nats).
+    pub fn report(&self, intervals: &[Vec<usize>]) -> Vec<(String, f64)> {
+        let entropy = |clusters: &[u32]| {
+            let mut counts = vec![0.0; self.config.count];
+            intervals.iter().flatten().for_each(|&at| counts[clusters[at] as usize] += 1.0);
+            let all: f64 = counts.iter().sum();
+            counts.iter().filter(|&&n| n > 0.0).map(|n| -n / all * (n / all).ln()).sum::<f64>()
+        };
+        vec![
+            ("clusterings".to_owned(), self.made as f64),
+            ("entropy_of_video".to_owned(), entropy(&self.of_video)),
+            ("entropy_of_speech".to_owned(), entropy(&self.of_speech)),
+        ]
+    }
+
+    /// The cluster of every interval that pairs are drawn from; 0 for the others.
+    fn cluster(&self, of: Of, networks: &Networks, source: &Source) -> Result<Vec<u32>, TrainError> {
+        let recordings = source.sampler().by_recording();
+        let mut clusters = vec![0; source.sampler().fragments().len()];
+        let mut rng = stream_rng(self.seed, Stream::Clusters as u64, (self.made as u64) << 1 | of as u64);
+        let mut order: Vec<usize> = (0..recordings.len()).collect();
+        order.shuffle(&mut rng);
+        let (mut known, mut rows, mut width) = (Vec::new(), Vec::new(), 1);
+        let mut left = order.iter();
+        for &recording in left.by_ref() {
+            let own = &recordings[recording];
+            let features = features(of, own, networks, source)?;
+            width = features.len() / own.len();
+            rows.extend(features);
+            known.extend(own);
+            if known.len() >= MOST_ROWS {
+                break;
+            }
+        }
+        if known.len() < 2 {
+            return Ok(clusters);
+        }
+        let centres = Centres::find(&mut rows, width, self.config.count, &mut rng)?;
+        let mut keep = |intervals: &[usize], found: Vec<u32>| {
+            intervals.iter().zip(found).for_each(|(&at, cluster)| clusters[at] = cluster);
+        };
+        keep(&known, centres.nearest(&rows)?);
+        for &recording in left {
+            let own = &recordings[recording];
+            let mut rows = features(of, own, networks, source)?;
+            centres.scale(&mut rows);
+            keep(own, centres.nearest(&rows)?);
+        }
+        Ok(clusters)
+    }
+
+    /// What a checkpoint keeps.
+    ///
+    /// # Errors
+    /// When a tensor cannot be made.
+    pub fn state(&self) -> Result<BTreeMap<String, Tensor>, TrainError> {
+        let of = |clusters: &[u32]| {
+            let values: Vec<f64> = clusters.iter().map(|&cluster| f64::from(cluster)).collect();
+            Tensor::new(values, &Device::Cpu)
+        };
+        let tensors =
+            [Tensor::new(&[self.made as f64], &Device::Cpu)?, of(&self.of_video)?, of(&self.of_speech)?];
+        Ok(STATE.iter().map(|&name| name.to_owned()).zip(tensors).collect())
+    }
+
+    /// Takes back what [`Clusters::state`] gave.
+    ///
+    /// # Errors
+    /// When it is not of as many intervals.
+    pub fn load_state(&mut self, state: &BTreeMap<String, Tensor>) -> Result<(), TrainError> {
+        let of = |name: &str| -> Result<Vec<f64>, TrainError> {
+            Ok(state.get(name).map(Tensor::to_vec1::<f64>).transpose()?.unwrap_or_default())
+        };
+        let (made, video, speech) = (of(STATE[0])?, of(STATE[1])?, of(STATE[2])?);
+        let expected = self.of_video.len();
+        if made.len() != 1 || video.len() != expected || speech.len() != expected {
+            let cause =
+                format!("the checkpoint: expected clusters of {expected} intervals, found {}", video.len());
+            return Err(TrainError::Task(cause.into()));
+        }
+        self.made = made[0] as usize;
+        let whole = |values: Vec<f64>| values.into_iter().map(|value| value as u32).collect();
+        (self.of_video, self.of_speech) = (whole(video), whole(speech));
+        Ok(())
+    }
+}
+
+/// Features of intervals of one recording, less their mean, row after row.
+fn features(
+    of: Of,
+    intervals: &[usize],
+    networks: &Networks,
+    source: &Source,
+) -> Result<Vec<f32>, TrainError> {
+    let mut rows: Vec<f32> = Vec::new();
+    for some in intervals.chunks(AT_ONCE) {
+        let pooled = no_grad(|| -> Result<Tensor, TrainError> {
+            Ok(match of {
+                Of::Video => {
+                    networks.look(&[&source.middle_frames(some)?], Mode::Eval)?.swap_remove(0).pooled
+                }
+                Of::Speech => networks.hear(&source.middle_speech(some)?, Mode::Eval)?.pooled,
+            })
+        })?;
+        let pooled = pooled.to_dtype(candle_core::DType::F32)?;
+        rows.extend(pooled.flatten_all()?.to_vec1::<f32>()?);
+    }
+    let width = rows.len() / intervals.len();
+    for column in 0..width {
+        let values = rows.iter_mut().skip(column).step_by(width);
+        let mut values: Vec<&mut f32> = values.collect();
+        let mean = values.iter().map(|value| f64::from(**value)).sum::<f64>() / intervals.len() as f64;
+        values.iter_mut().for_each(|value| **value -= mean as f32);
+    }
+    Ok(rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Curriculum, LossWeights};
+
+    fn clusters() -> Clusters {
+        let config = PretrainConfig {
+            weights: LossWeights { video_clusters: 1.0, speech_clusters: 1.0, ..LossWeights::default() },
+            curriculum: Curriculum { video_alone: 0.25, speech_alone: 0.25 },
+            ..PretrainConfig::default()
+        };
+        Clusters::new(&config, 4, 1).expect("losses of clusters")
+    }
+
+    #[test]
+    fn video_is_told_nothing_before_both_are_trained_and_a_checkpoint_keeps_all() {
+        let mut one = clusters();
+        assert!(one.targets(&[0, 3], 0.3).is_none());
+        (one.made, one.of_video, one.of_speech) = (2, vec![0, 1, 2, 39], vec![5, 6, 7, 8]);
+        let early = Targets { round: 1, of_video: vec![39, 0], of_speech: vec![] };
+        assert_eq!(one.targets(&[3, 0], 0.3), Some(early.clone()));
+        let late = Targets { of_speech: vec![8, 5], ..early };
+        assert_eq!(one.targets(&[3, 0], 0.5), Some(late.clone()));
+        let mut other = clusters();
+        other.load_state(&one.state().expect("state")).expect("fits");
+        assert_eq!(other.targets(&[3, 0], 0.5), Some(late));
+        assert!(other.load_state(&BTreeMap::new()).is_err());
+        let entropy = one.report(&[vec![0, 1], vec![2, 3]])[1].1;
+        assert!((entropy - 4f64.ln()).abs() < 1e-12, "{entropy}");
+    }
+}
