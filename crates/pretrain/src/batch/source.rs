@@ -102,16 +102,16 @@ impl Source {
         &self.sampler
     }
 
-    /// The middle frames of intervals, unchanged: f32 `[N, 1, height, width]`.
+    /// Frames that stand for intervals, unchanged, as many of each and one interval's after the other: f32 `[F N, 1, height, width]`.
     ///
     /// # Errors
     /// When a clip cannot be read.
     pub fn middle_frames(&self, intervals: &[usize]) -> Result<Tensor, TrainError> {
         let of = |&at: &usize| {
             let middle = self.sampler.middle(at);
-            (middle.recording, middle.frame)
+            middle.frames.map(|frame| (middle.recording, frame))
         };
-        let which: Vec<_> = intervals.iter().map(of).collect();
+        let which: Vec<_> = intervals.iter().flat_map(of).collect();
         let grey = self.library.frames(&which).map_err(TrainError::task)?;
         Ok(input::frames(grey, self.library.height(), self.library.width(), &self.device)?)
     }

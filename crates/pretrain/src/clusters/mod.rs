@@ -5,7 +5,7 @@
 //! [`ClusterConfig::schedule`](crate::ClusterConfig::schedule) every interval that pairs are drawn from is looked at and listened
 //! to, in evaluation mode:
 //! ```text
-//! features of its middle frame,              ─▶ minus the recording's mean ─▶ spherical k-means ─▶ cluster of the interval
+//! features of three of its frames,             ─▶ minus the recording's mean ─▶ spherical k-means ─▶ cluster of the interval
 //! of the speech about its middle plus the lag
 //! ```
 //! The mean that is taken off is what a recording's frames (its machine, its gain) or windows (its voice, its room) have in common.
@@ -27,8 +27,8 @@ use crate::sampler::{Stream, stream_rng};
 use crate::{ClusterConfig, PretrainConfig};
 use kmeans::Centres;
 
-/// Images to a pass of an encoder.
-const AT_ONCE: usize = 64;
+/// Intervals to a pass of an encoder.
+const AT_ONCE: usize = 32;
 /// Rows that centres are found from: what lies in memory does not grow with the number of recordings.
 const MOST_ROWS: usize = 16_384;
 const STATE: [&str; 3] = ["clusterings", "clusters_of_video", "clusters_of_speech"];
@@ -217,7 +217,10 @@ fn features(
                 Of::Speech => networks.hear(&source.middle_speech(some)?, Mode::Eval)?.pooled,
             })
         })?;
-        let pooled = pooled.to_dtype(candle_core::DType::F32)?;
+        let (images, width) = pooled.dims2()?;
+        let each =
+            pooled.to_dtype(candle_core::DType::F32)?.reshape((some.len(), images / some.len(), width))?;
+        let pooled = each.mean(1)?;
         rows.extend(pooled.flatten_all()?.to_vec1::<f32>()?);
     }
     let width = rows.len() / intervals.len();

@@ -56,8 +56,9 @@ pub struct PairConfig {
     /// Speech is drawn at most this far from the frame (plus the lag), in seconds; absent: anywhere in the frame's interval,
     /// as in the paper.
     pub positive_jitter_secs: Option<f64>,
-    /// The drawn time of speech moves to the middle of the nearest utterance, where one is nearer than half a window: a window
-    /// then holds a phrase whole, and not the halves of two. Needs `negatives = "batch"`.
+    /// An interval stands for the utterance nearest to its middle, where one is nearer than half a window: its pairs hear that one
+    /// whole, and not the halves of two, and see frames from half an interval before to half an interval after `lag_secs` before its
+    /// middle, be they of this interval or of another. Needs `negatives = "batch"`.
     pub snap_to_utterance: bool,
     /// A window lies at most this far from the middle of its utterance, in seconds.
     pub snap_jitter_secs: f64,

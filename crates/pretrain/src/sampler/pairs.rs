@@ -16,7 +16,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::{Pool, Sampler, Stream};
+use super::{Fragment, Pool, Sampler, Stream};
 use crate::Negatives;
 
 /// A frame with a positive and a negative.
@@ -36,14 +36,17 @@ pub struct Pair {
     pub negative_secs: f64,
 }
 
+/// Frames that stand for an interval: what one hides in shadow or motion another shows.
+const THIRDS: usize = 3;
+
 /// What stands for a whole interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Middle {
     /// Index of the recording.
     pub recording: usize,
-    /// The frame in its middle.
-    pub frame: usize,
-    /// Middle of the speech that pairs of it are likeliest to hear, on the recording's clock.
+    /// Frames in the middle of each third of it.
+    pub frames: [usize; THIRDS],
+    /// Middle of the speech that its pairs hear, on the recording's clock.
     pub speech_secs: f64,
 }
 
@@ -103,12 +106,22 @@ impl Sampler {
 
     fn pair(&self, at: usize, rng: &mut ChaCha8Rng) -> Pair {
         let fragment = &self.fragments[at];
-        let (recording, frame) = (fragment.recording, rng.random_range(fragment.frames.clone()));
-        let near = match self.config.positive_jitter_secs {
-            None => rng.random_range(fragment.start_secs..fragment.end_secs),
-            Some(jitter) => self.frame_secs(at, frame) + rng.random_range(-jitter..=jitter),
+        let recording = fragment.recording;
+        let (frame, speech_secs) = match self.utterance(at) {
+            Some(said) => {
+                let half = self.config.interval_secs / 2.0;
+                let seen = said - self.config.lag_secs + half * rng.random_range(-1.0..=1.0);
+                (self.frame_at(at, seen), said + self.config.snap_jitter_secs * rng.random_range(-1.0..=1.0))
+            }
+            None => {
+                let frame = rng.random_range(fragment.frames.clone());
+                let near = match self.config.positive_jitter_secs {
+                    None => rng.random_range(fragment.start_secs..fragment.end_secs),
+                    Some(jitter) => self.frame_secs(at, frame) + rng.random_range(-jitter..=jitter),
+                };
+                (frame, near + self.config.lag_secs)
+            }
         };
-        let speech_secs = self.snapped(recording, near + self.config.lag_secs, rng);
         let negative_secs = match self.config.negatives {
             Negatives::Hard => self.negative(at, speech_secs, rng),
             Negatives::Easy | Negatives::Batch => speech_secs,
@@ -116,30 +129,48 @@ impl Sampler {
         Pair { interval: at, recording, frame, speech_secs, negative_recording: recording, negative_secs }
     }
 
-    /// A time about the middle of the nearest utterance, where one is nearer than half a window.
-    fn snapped(&self, recording: usize, secs: f64, rng: &mut ChaCha8Rng) -> f64 {
-        match self.utterance(recording, secs) {
-            Some(middle) => middle + self.config.snap_jitter_secs * rng.random_range(-1.0..=1.0),
-            None => secs,
-        }
-    }
-
-    /// The middle of the nearest utterance, where one is nearer than half a window (and utterances are known at all).
-    fn utterance(&self, recording: usize, secs: f64) -> Option<f64> {
-        let middles = self.utterances.get(recording)?;
+    /// The middle of the utterance nearest to the middle of fragment `at`, where one is nearer than half a window (and utterances
+    /// are known at all).
+    fn utterance(&self, at: usize) -> Option<f64> {
+        let fragment = &self.fragments[at];
+        let secs = (fragment.start_secs + fragment.end_secs) / 2.0;
+        let middles = self.utterances.get(fragment.recording)?;
         let after = middles.partition_point(|&middle| middle < secs);
         let near = middles[after.saturating_sub(1)..middles.len().min(after + 1)].iter().copied();
         let nearest = near.min_by(|a, b| (a - secs).abs().total_cmp(&(b - secs).abs()));
         nearest.filter(|middle| (middle - secs).abs() <= self.config.window_secs / 2.0)
     }
 
-    /// The middle of fragment `at`, which has a frame.
+    /// The frame of the recording of fragment `at` that is shown at `secs`; its middle one, where none is.
+    fn frame_at(&self, at: usize, secs: f64) -> usize {
+        let recording = self.fragments[at].recording;
+        let before = |other: &Fragment| {
+            other.recording < recording || (other.recording == recording && other.end_secs <= secs)
+        };
+        let there = self.fragments.get(self.fragments.partition_point(before));
+        let shown = |other: &&Fragment| {
+            other.recording == recording && other.start_secs <= secs && !other.frames.is_empty()
+        };
+        let Some(there) = there.filter(shown) else {
+            let own = &self.fragments[at].frames;
+            return own.start + own.len() / 2;
+        };
+        let share = (secs - there.start_secs) / (there.end_secs - there.start_secs);
+        there.frames.start + ((share * there.frames.len() as f64) as usize).min(there.frames.len() - 1)
+    }
+
+    /// What stands for fragment `at`, which has a frame: the middles of what its pairs see and hear.
     pub fn middle(&self, at: usize) -> Middle {
         let fragment = &self.fragments[at];
-        let (recording, frames) = (fragment.recording, &fragment.frames);
-        let secs = (fragment.start_secs + fragment.end_secs) / 2.0 + self.config.lag_secs;
-        let speech_secs = self.utterance(recording, secs).unwrap_or(secs);
-        Middle { recording, frame: frames.start + frames.len() / 2, speech_secs }
+        let (recording, lag) = (fragment.recording, self.config.lag_secs);
+        let middle = (fragment.start_secs + fragment.end_secs) / 2.0;
+        let (seen, speech_secs) = match self.utterance(at) {
+            Some(said) => (said - lag, said),
+            None => (middle, middle + lag),
+        };
+        let third = |third: usize| (third as f64 - (THIRDS - 1) as f64 / 2.0) / THIRDS as f64;
+        let frame = |of: usize| self.frame_at(at, seen + third(of) * self.config.interval_secs);
+        Middle { recording, frames: std::array::from_fn(frame), speech_secs }
     }
 
     /// Time of a frame, as if an interval's frames were evenly spaced.

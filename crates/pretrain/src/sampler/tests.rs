@@ -209,26 +209,44 @@ fn clips_are_three_successive_intervals_in_a_known_order() {
 }
 
 #[test]
-fn speech_moves_to_the_middle_of_the_nearest_utterance() {
+fn an_interval_stands_for_the_utterance_nearest_to_its_middle_and_for_what_was_seen_before_it() {
     let config = PairConfig {
         snap_to_utterance: true,
         snap_jitter_secs: 0.1,
+        lag_secs: 1.5,
         negatives: Negatives::Batch,
         ..pairs(2.5)
     };
-    let middles: Vec<Vec<f64>> = vec![vec![3.0, 9.0, 10.0]; 8];
-    let sampler = Sampler::new(fragments(), &config, Pool::Voiced, 7).with_utterances(&middles);
-    let unmoved = Sampler::new(fragments(), &config, Pool::Voiced, 7);
-    let drawn = (0..20).flat_map(|step| sampler.pairs(step, 8, 1)).collect::<Vec<_>>();
-    let moved = drawn.iter().filter(|pair| middles[0].iter().any(|m| (m - pair.speech_secs).abs() <= 0.1));
-    assert!(moved.count() > drawn.len() / 10);
-    for pair in &drawn {
-        let start = unmoved.fragments()[pair.interval].start_secs;
-        let near: Vec<f64> =
-            middles[0].iter().copied().filter(|m| (start - 1.25..start + 3.25).contains(m)).collect();
-        let inside = (start..start + 2.0).contains(&pair.speech_secs);
-        assert!(inside || near.iter().any(|m| (m - pair.speech_secs).abs() <= 0.1), "{pair:?}");
+    let sampler = Sampler::new(fragments(), &config, Pool::Voiced, 7)
+        .with_utterances(&[vec![3.0, 9.0, 10.6], vec![0.5]]);
+    // of intervals of two seconds: the second and the fifth of one recording, the first of the other
+    let said = |at: usize| match at {
+        1 => Some(3.0),
+        4 => Some(9.0),
+        10 => Some(0.5),
+        _ => None,
+    };
+    let mut heard = BTreeMap::new();
+    for pair in (0..60).flat_map(|step| sampler.pairs(step, 8, 2)) {
+        let start = sampler.fragments()[pair.interval].start_secs;
+        let seen = pair.frame as f64 / 10.0;
+        if let Some(said) = said(pair.interval) {
+            assert!((pair.speech_secs - said).abs() <= 0.1, "{pair:?}");
+            // what would be before the recording's start is seen in the interval itself
+            let before = said - 1.5 - 1.0 < 0.0 && seen == start + 1.0;
+            assert!(before || (seen - (said - 1.5)).abs() <= 1.1, "{pair:?}");
+            *heard.entry(pair.interval).or_insert(0) += 1;
+        } else {
+            assert!((start..start + 2.0).contains(&seen), "{pair:?}");
+            assert!((start + 1.5..start + 3.5).contains(&pair.speech_secs), "{pair:?}");
+        }
     }
+    assert_eq!(heard.len(), 3);
+    let middle = sampler.middle(4);
+    assert_eq!((middle.recording, middle.speech_secs), (0, 9.0));
+    let wanted = [7.5 - 2.0 / 3.0, 7.5, 7.5 + 2.0 / 3.0];
+    assert!(middle.frames.iter().zip(wanted).all(|(&frame, secs)| (frame as f64 / 10.0 - secs).abs() <= 0.1));
+    assert_eq!(sampler.middle(3).speech_secs, 8.5);
     let mut settings = crate::PretrainConfig { pairs: config, ..Default::default() };
     settings.weights.cls = 0.0;
     settings.validate().expect("settings");
