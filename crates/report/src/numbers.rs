@@ -25,10 +25,16 @@ impl Spread {
 }
 
 impl fmt::Display for Spread {
-    /// `72.6 ± 1.7`, with as many decimals as the formatter is asked for (1).
+    /// `72.6 ± 1.7`, with as many decimals as the formatter is asked for (1), and the sign where it is asked for; of a single figure
+    /// `72.6`: it has no spread that anybody knows.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let decimals = f.precision().unwrap_or(1);
-        write!(f, "{:.decimals$} ± {:.decimals$}", self.mean, self.std)
+        if f.sign_plus() {
+            write!(f, "{:+.decimals$}", self.mean)?;
+        } else {
+            write!(f, "{:.decimals$}", self.mean)?;
+        }
+        if self.count > 1 { write!(f, " ± {:.decimals$}", self.std) } else { Ok(()) }
     }
 }
 
@@ -42,6 +48,7 @@ mod tests {
         assert!((found.mean - 7.0 / 3.0).abs() < 1e-12 && (found.std - (7.0f64 / 3.0).sqrt()).abs() < 1e-12);
         assert_eq!(format!("{found:.2}"), "2.33 ± 1.53");
         assert_eq!(Spread::of(&[3.0]), Some(Spread { mean: 3.0, std: 0.0, count: 1 }));
+        assert_eq!(format!("{:+}", Spread::of(&[3.0]).expect("a value")), "+3.0");
         assert_eq!(Spread::of(&[]), None);
     }
 }

@@ -175,7 +175,7 @@ pub fn differences(gathered: &Gathered, subject: &str) -> String {
 fn difference(values: &[f64]) -> String {
     let Some(spread) = Spread::of(values) else { return MISSING.to_owned() };
     let above = values.iter().filter(|value| **value > 0.0).count();
-    format!("{:+.1} ± {:.1} ({above}/{})", spread.mean, spread.std, spread.count)
+    format!("{spread:+.1} ({above}/{})", spread.count)
 }
 
 /// The published plane detection.
