@@ -21,8 +21,22 @@ pub struct Series {
     pub points: Vec<(f64, Spread)>,
 }
 
+/// How x is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Across {
+    /// Evenly.
+    Linear,
+    /// By its logarithm; for values above 0.
+    Log,
+}
+
 /// Pixels.
-const SIZE: (u32, u32) = (760, 460);
+const SIZE: (u32, u32) = (940, 460);
+/// Pixels on the right for the names of the lines, which would lie on the lines elsewhere.
+const NAMES: u32 = 220;
+const MARGIN: u32 = 14;
+const X_LABELS: u32 = 44;
+const Y_LABELS: u32 = 60;
 
 /// Draws the figures of a comparison into `dir`; gives a caption and the name of each file.
 ///
@@ -39,7 +53,7 @@ pub fn write_figures(
     if !epochs.is_empty() {
         let file = "alignment.svg";
         let axes = ("epoch", config.curve_value.as_str());
-        write_curves(&dir.join(file), axes, &epochs)?;
+        write_curves(&dir.join(file), axes, Across::Linear, &epochs)?;
         made.push((
             format!(
                 "Held-out `{}` after every epoch of pretraining, mean and spread over turns.",
@@ -51,7 +65,8 @@ pub fn write_figures(
     let labels = over_labels(gathered);
     if labels.iter().any(|series| series.points.len() > 1) {
         let file = "labels.svg";
-        write_curves(&dir.join(file), ("labels, %", "macro F1 of the frozen probe, %"), &labels)?;
+        let axes = ("labels, %", "macro F1 of the frozen probe, %");
+        write_curves(&dir.join(file), axes, Across::Log, &labels)?;
         made.push(("Macro F1 of the frozen probe against the share of labels.".to_owned(), file.to_owned()));
     }
     Ok(made)
@@ -128,22 +143,25 @@ fn epoch_values(path: &Path, name: &str) -> Result<Vec<f64>, ReportError> {
     Ok(values)
 }
 
-/// Draws lines with the spread of their points into the SVG `path`; `axes` names x and y. An x axis that spans more than a
-/// factor of ten from above 0 is logarithmic.
+/// Draws lines with the spread of their points into the SVG `path`; `axes` names x and y.
 ///
 /// # Errors
 /// When the figure cannot be written.
 ///
 /// # Panics
 /// When there is no point at all.
-pub fn write_curves(path: &Path, axes: (&str, &str), series: &[Series]) -> Result<(), ReportError> {
+pub fn write_curves(
+    path: &Path,
+    axes: (&str, &str),
+    across: Across,
+    series: &[Series],
+) -> Result<(), ReportError> {
     let xs = || series.iter().flat_map(|series| &series.points).map(|point| point.0);
     assert!(xs().next().is_some(), "a figure without points");
     let (least, most) = (xs().fold(f64::INFINITY, f64::min), xs().fold(f64::NEG_INFINITY, f64::max));
-    let drawn = if least > 0.0 && most > 10.0 * least {
-        draw(path, (least / 1.15..most * 1.15).log_scale(), axes, series)
-    } else {
-        draw(path, with_margin(least, most), axes, series)
+    let drawn = match across {
+        Across::Linear => draw(path, with_margin(least, most), axes, series),
+        Across::Log => draw(path, (least / 1.15..most * 1.15).log_scale(), axes, series),
     };
     drawn.map_err(|error| ReportError::Figure { path: path.to_owned(), cause: error.to_string() })
 }
@@ -164,25 +182,28 @@ where
     let area = SVGBackend::new(path, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
-        .margin(14)
-        .x_label_area_size(44)
-        .y_label_area_size(60)
+        .margin(MARGIN)
+        .margin_right(NAMES)
+        .x_label_area_size(X_LABELS)
+        .y_label_area_size(Y_LABELS)
         .build_cartesian_2d(x, with_margin(least, most))?;
-    chart.configure_mesh().x_desc(axes.0).y_desc(axes.1).light_line_style(WHITE).draw()?;
+    chart.configure_mesh().x_labels(6).x_desc(axes.0).y_desc(axes.1).light_line_style(WHITE).draw()?;
     for (number, series) in series.iter().enumerate() {
         let colour = Palette99::pick(number).to_rgba();
         let means = series.points.iter().map(|(x, spread)| (*x, spread.mean));
-        chart
-            .draw_series(LineSeries::new(means, colour.stroke_width(2)).point_size(3))?
-            .label(&series.name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+        chart.draw_series(LineSeries::new(means, colour.stroke_width(2)).point_size(3))?;
         let whiskers = series.points.iter().map(|(x, spread)| {
             let ends = [(*x, spread.mean - spread.std), (*x, spread.mean + spread.std)];
             PathElement::new(ends, colour.stroke_width(1))
         });
         chart.draw_series(whiskers)?;
     }
-    chart.configure_series_labels().background_style(WHITE.mix(0.8)).border_style(BLACK.mix(0.4)).draw()?;
+    let (left, style) = ((SIZE.0 - NAMES + MARGIN).cast_signed(), ("sans-serif", 12).into_font());
+    for ((number, series), y) in series.iter().enumerate().zip((MARGIN.cast_signed()..).step_by(16)) {
+        let colour = Palette99::pick(number).to_rgba();
+        area.draw(&PathElement::new([(left, y), (left + 18, y)], colour.stroke_width(2)))?;
+        area.draw(&Text::new(series.name.clone(), (left + 24, y - 6), style.clone()))?;
+    }
     area.present()?;
     Ok(())
 }
@@ -200,7 +221,7 @@ mod tests {
             points: vec![point(1.0, 0.5), point(2.0, 0.6), point(3.0, 0.7)],
         });
         let path = dir.path().join("f.svg");
-        write_curves(&path, ("epoch", "area"), &series).expect("drawn");
+        write_curves(&path, ("epoch", "area"), Across::Linear, &series).expect("drawn");
         let text = fs::read_to_string(&path).expect("an SVG");
         assert!(text.starts_with("<svg") && text.trim_end().ends_with("</svg>"));
         for word in ["paper", "ours", "epoch", "area"] {

@@ -23,7 +23,7 @@ pub use baseline::{Baseline, BaselineRow};
 pub use cell::{Cell, IMAGENET, IMAGENET_RANDOM, Kind, Method, Narration, Plan, RANDOM};
 pub use config::CompareConfig;
 pub use error::ReportError;
-pub use figures::{Series, write_curves, write_figures};
+pub use figures::{Across, Series, write_curves, write_figures};
 pub use gather::Gathered;
 pub use numbers::Spread;
 pub use results::{Notes, Pictures, write_results};
