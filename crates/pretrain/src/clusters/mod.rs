@@ -6,7 +6,7 @@
 //! to, in evaluation mode:
 //! ```text
 //! features of three of its frames,             ─▶ minus the recording's mean ─▶ spherical k-means ─▶ cluster of the interval
-//! of the speech about its middle plus the lag
+//! of the speech that its pairs hear
 //! ```
 //! The mean that is taken off is what a recording's frames (its machine, its gain) or windows (its voice, its room) have in common.
 //! From then on speech is trained to tell the cluster of its interval's video, and video, once both are trained, that of its speech.
@@ -223,14 +223,18 @@ fn features(
         let pooled = each.mean(1)?;
         rows.extend(pooled.flatten_all()?.to_vec1::<f32>()?);
     }
-    let width = rows.len() / intervals.len();
-    for column in 0..width {
-        let values = rows.iter_mut().skip(column).step_by(width);
-        let mut values: Vec<&mut f32> = values.collect();
-        let mean = values.iter().map(|value| f64::from(**value)).sum::<f64>() / intervals.len() as f64;
-        values.iter_mut().for_each(|value| **value -= mean as f32);
-    }
+    take_mean_off(&mut rows, intervals.len());
     Ok(rows)
+}
+
+/// Takes the mean of `count` rows off each of them.
+fn take_mean_off(rows: &mut [f32], count: usize) {
+    let width = rows.len() / count;
+    for column in 0..width {
+        let places = || (0..count).map(|row| row * width + column);
+        let mean = places().map(|at| f64::from(rows[at])).sum::<f64>() / count as f64;
+        places().for_each(|at| rows[at] -= mean as f32);
+    }
 }
 
 #[cfg(test)]
@@ -245,6 +249,13 @@ mod tests {
             ..PretrainConfig::default()
         };
         Clusters::new(&config, 4, 1).expect("losses of clusters")
+    }
+
+    #[test]
+    fn what_the_rows_of_a_recording_have_in_common_is_taken_off() {
+        let mut rows = [1.0, 10.0, 3.0, 10.0, 8.0, 13.0];
+        take_mean_off(&mut rows, 3);
+        assert_eq!(rows, [-3.0, -1.0, -1.0, -1.0, 4.0, 2.0]);
     }
 
     #[test]
