@@ -203,6 +203,10 @@ pub struct Compare {
     /// Stop after this many hours, where the next call can go on
     #[arg(long)]
     pub hours: Option<f64>,
+    /// Cells to make side by side, which share the threads [default: one to a thread on the CPU, one on a card]. Each holds
+    /// memory of its own
+    #[arg(long)]
+    pub jobs: Option<usize>,
     /// Run the cells of this method only (may be given several times)
     #[arg(long = "only", value_name = "METHOD")]
     pub only: Vec<String>,

@@ -106,6 +106,12 @@ impl Comparison {
         fs::read_to_string(self.folder.file("docs/results.md")).expect("a page")
     }
 
+    /// The weights of a cell's encoder.
+    fn weights(&self, cell: &str) -> Vec<u8> {
+        let file = self.folder.file("out").join(cell).join("encoder.safetensors");
+        fs::read(file).expect("weights")
+    }
+
     fn made(&self, cell: &str) -> SystemTime {
         let manifest = self.folder.file("out").join(cell).join("manifest.json");
         fs::metadata(manifest).and_then(|facts| facts.modified()).expect("an artifact")
@@ -130,7 +136,7 @@ fn a_comparison_is_made_in_pieces_and_written_down() {
     let first = comparison.made("matched/order/fold-0-seed-4/planes-20");
     assert!(!comparison.folder.has("out/data/scrambled"), "nothing of it was asked for");
 
-    let said = comparison.call(&[]);
+    let said = comparison.call(&["--jobs", "3"]);
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
     assert_eq!(comparison.made("matched/order/fold-0-seed-4/planes-20"), first, "kept");
     let page = comparison.page();
@@ -197,9 +203,30 @@ fn another_network_comes_with_its_random_twin() {
 
 /// A lost cell is made again, what was made of it too; other settings are not mixed in.
 fn pieces(comparison: &Comparison) {
+    let alone = "matched/words/fold-1-seed-4/pretrain";
+    let side_by_side = comparison.weights(alone);
+    fs::remove_dir_all(comparison.folder.file("out").join(alone)).expect("removed");
+    let said = comparison.call(&["--jobs", "1"]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    assert!(comparison.weights(alone) == side_by_side, "the same bytes, made alone or beside others");
+
+    // another process has it: everything else is made, and what is left is counted
+    let order = comparison.folder.file("out/matched/order/fold-0-seed-4/pretrain");
+    let (kept, partial) = (order.with_extension("kept"), order.with_extension("partial"));
+    fs::rename(&order, &kept).expect("moved");
+    fs::create_dir(&partial).expect("made");
+    let lock = fs::File::create(partial.join(".lock")).expect("made");
+    lock.lock().expect("locked");
+    let said = comparison.call(&[]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    assert!(said.out.contains("5 cells are left to another process"), "{}{}", said.out, said.err);
+    drop(lock);
+    fs::remove_dir_all(&partial).expect("removed");
+    fs::rename(&kept, &order).expect("moved");
+
     let cell = "scrambled/words/fold-1-seed-4/gaze";
     fs::remove_dir_all(comparison.folder.file("out").join(cell)).expect("removed");
-    let said = comparison.call(&["--list"]);
+    let said = comparison.call(&["--list", "--jobs", "1"]);
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
     assert!(
         said.out.contains(&format!("{} of {CELLS} cells done, 0 of other settings", CELLS - 1)),
@@ -207,7 +234,8 @@ fn pieces(comparison: &Comparison) {
         said.out
     );
     assert!(
-        said.out.contains("gaze 1/2") && said.out.contains("missing: 1 cells, about 0.00 hours\n"),
+        said.out.contains("gaze 1/2")
+            && said.out.contains("missing: 1 cells, about 0.00 hours, 1 side by side\n"),
         "{}",
         said.out
     );

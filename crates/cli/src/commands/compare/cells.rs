@@ -71,6 +71,11 @@ impl<'a> Bench<'a> {
         &self.baselines.note
     }
 
+    /// Where a cell lies.
+    pub fn path(&self, cell: &Cell) -> PathBuf {
+        cell.path(&self.args.out)
+    }
+
     /// Whether `cell` is made from what `other` leaves.
     pub fn needs(&self, cell: &Cell, other: &Cell) -> bool {
         other.kind == Kind::Pretrain && cell.kind != Kind::Pretrain && *other == cell.with(Kind::Pretrain)
@@ -79,7 +84,7 @@ impl<'a> Bench<'a> {
     /// What is at the cell's place. Settings, seed, clips and encoder are compared with those that are asked for; what they
     /// made is not read.
     pub fn state(&self, cell: &Cell) -> Result<State> {
-        let Some(manifest) = self.manifest(&cell.path(&self.args.out)) else { return Ok(State::Missing) };
+        let Some(manifest) = self.manifest(&self.path(cell)) else { return Ok(State::Missing) };
         let expected = self.config(cell);
         for (key, value) in expected.as_object().into_iter().flatten() {
             if again(key, &manifest["config"][key]).as_ref() != Some(value) {
@@ -102,7 +107,7 @@ impl<'a> Bench<'a> {
 
     /// Makes a cell; false where it was stopped at a checkpoint.
     pub fn make(&self, cell: &Cell, watch: &Watch) -> Result<bool> {
-        let out = cell.path(&self.args.out);
+        let out = self.path(cell);
         if let Some(parent) = out.parent() {
             std::fs::create_dir_all(parent)?;
         }
@@ -224,7 +229,7 @@ impl<'a> Bench<'a> {
         if let Some(baseline) = self.baseline(cell) {
             return baseline.encoder.clone();
         }
-        EncoderChoice::Pretrained(cell.with(Kind::Pretrain).path(&self.args.out))
+        EncoderChoice::Pretrained(self.path(&cell.with(Kind::Pretrain)))
     }
 
     /// The baseline that a cell is of, where it has a network of its own.

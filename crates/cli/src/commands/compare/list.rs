@@ -8,6 +8,7 @@ use sonovox_report::{Cell, Kind, Narration, Plan};
 
 use super::cells::{Bench, State};
 use super::data::Data;
+use super::queue::Share;
 
 /// Seconds that cells took, by kind and by method.
 #[derive(Default)]
@@ -33,7 +34,7 @@ impl Times {
 }
 
 /// The list, a line to each method and narration.
-pub fn text(plan: &Plan, bench: &Bench<'_>, data: &Data) -> Result<String> {
+pub fn text(plan: &Plan, bench: &Bench<'_>, data: &Data, share: Share) -> Result<String> {
     let (mut times, mut missing, mut stale) = (Times::default(), Vec::new(), 0);
     let mut done: BTreeMap<(String, Narration, String), usize> = BTreeMap::new();
     let key = |cell: &Cell| (cell.method.clone(), cell.narration, cell.kind.to_string());
@@ -69,8 +70,8 @@ pub fn text(plan: &Plan, bench: &Bench<'_>, data: &Data) -> Result<String> {
     let expected: Vec<f64> = missing.iter().filter_map(|cell| times.expected(cell)).collect();
     let unknown = missing.len() - expected.len();
     // the sum of no f64 is -0
-    let hours = expected.iter().sum::<f64>().max(0.0) / 3600.0;
-    write!(text, "missing: {} cells, about {hours:.2} hours", missing.len())?;
+    let hours = expected.iter().sum::<f64>().max(0.0) / 3600.0 / share.jobs as f64;
+    write!(text, "missing: {} cells, about {hours:.2} hours, {} side by side", missing.len(), share.jobs)?;
     if unknown > 0 {
         write!(text, " and {unknown} cells of kinds that have not been timed")?;
     }

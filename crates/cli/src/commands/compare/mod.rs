@@ -3,7 +3,7 @@
 //! ```text
 //! recipe, methods ─▶ Plan ─▶ data: study and clips, matched and scrambled ─▶ cells ─▶ docs/results.md, figures
 //! ```
-//! A cell is a finished artifact or is made anew; a run that is stopped, or whose hours are over, leaves a checkpoint in its
+//! Several cells are made side by side. A cell is a finished artifact or is made anew; a run that is stopped, or whose hours are over, leaves a checkpoint in its
 //! cell, with which the next call goes on.
 
 mod baselines;
@@ -11,19 +11,22 @@ mod cells;
 mod data;
 mod list;
 mod methods;
+mod queue;
 mod results;
 mod watch;
 
 use anyhow::{Result, bail};
+use sonovox_ops::Place;
 use sonovox_report::{Cell, Method, Plan};
 
-use super::{Ended, describe, set_up};
+use super::{Ended, set_up};
 use crate::args::Compare;
 use crate::interrupt;
 use crate::recipe::Recipe;
 use baselines::Baselines;
-use cells::{Bench, State};
+use cells::Bench;
 use data::Data;
+use queue::{Outcome, Queue, Share};
 use watch::Watch;
 
 /// Runs what is missing and writes what is there.
@@ -44,20 +47,28 @@ pub fn run(args: &Compare) -> Result<Ended> {
     let data = Data::new(&args.out);
     let bench = Bench::new(args, &recipe, &methods, &baselines, &data);
     bench.check()?;
+    let threads = args.compute.threads.unwrap_or_else(rayon::current_num_threads);
+    let share = Share::of(threads, args.jobs, args.compute.device == Place::Cpu)?;
     if args.list {
-        print!("{}", list::text(&plan, &bench, &data)?);
+        print!("{}", list::text(&plan, &bench, &data, share)?);
         return Ok(Ended::Done);
     }
     let watch = Watch::new(interrupt::flag()?, args.hours);
-    let device = set_up(&args.compute)?;
-    let ended = fill(&plan, args, &recipe, bench.on(device), &watch);
-    let bench = Bench::new(args, &recipe, &methods, &baselines, &data);
+    let bench = bench.on(set_up(&args.compute)?);
+    let ended = fill(&plan, args, &recipe, &bench, share, &watch);
     results::write(args, &recipe, plan, &bench)?;
     ended
 }
 
-/// Makes the data and the missing cells, in the plan's order.
-fn fill(plan: &Plan, args: &Compare, recipe: &Recipe, bench: Bench<'_>, watch: &Watch) -> Result<Ended> {
+/// Makes the data and the missing cells.
+fn fill(
+    plan: &Plan,
+    args: &Compare,
+    recipe: &Recipe,
+    bench: &Bench<'_>,
+    share: Share,
+    watch: &Watch,
+) -> Result<Ended> {
     let is_asked = |cell: &Cell| args.only.is_empty() || args.only.contains(&cell.method);
     let cells: Vec<Cell> = plan.cells().into_iter().filter(is_asked).collect();
     for narration in data::needed(&cells) {
@@ -65,34 +76,12 @@ fn fill(plan: &Plan, args: &Compare, recipe: &Recipe, bench: Bench<'_>, watch: &
             return Ok(stopped(watch));
         }
     }
-    let mut failed: Vec<(Cell, String)> = Vec::new();
-    for (number, cell) in cells.iter().enumerate() {
-        match bench.state(cell)? {
-            State::Done { .. } => continue,
-            State::Stale { why } if !args.common.overwrite => bail!(
-                "{}: {cell} was made with other settings ({why}); give another --out, or --overwrite to make such cells anew",
-                cell.path(&args.out).display()
-            ),
-            State::Stale { .. } | State::Missing => {}
-        }
-        if watch.is_over() {
-            return Ok(stopped(watch));
-        }
-        if failed.iter().any(|(other, _)| bench.needs(cell, other)) {
-            continue;
-        }
-        eprintln!("[{}/{}] {cell}", number + 1, cells.len());
-        match bench.make(cell, watch) {
-            Ok(true) => {}
-            Ok(false) => return Ok(stopped(watch)),
-            Err(error) => {
-                eprintln!("failed: {cell}: {}", describe(&error));
-                failed.push((cell.clone(), describe(&error)));
-            }
-        }
-    }
-    if let Some((cell, why)) = failed.first() {
-        bail!("{} cells failed, the first of them {cell}: {why}", failed.len());
+    match Queue::new(bench, watch, args.common.overwrite, cells).run(share)? {
+        Outcome::Done => {}
+        Outcome::Stopped => return Ok(stopped(watch)),
+        Outcome::Elsewhere(cells) => println!(
+            "{cells} cells are left to another process, which makes them or what they are made of; the same call goes on"
+        ),
     }
     Ok(Ended::Done)
 }
