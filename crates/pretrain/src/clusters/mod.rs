@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
 use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 use sonovox_ops::{Mode, no_grad};
 use sonovox_train::TrainError;
 
@@ -130,36 +131,13 @@ impl Clusters {
 
     /// The cluster of every interval that pairs are drawn from; 0 for the others.
     fn cluster(&self, of: Of, networks: &Networks, source: &Source) -> Result<Vec<u32>, TrainError> {
-        let recordings = source.sampler().by_recording();
-        let mut clusters = vec![0; source.sampler().fragments().len()];
         let mut rng = stream_rng(self.seed, Stream::Clusters as u64, (self.made as u64) << 1 | of as u64);
-        let mut order: Vec<usize> = (0..recordings.len()).collect();
-        order.shuffle(&mut rng);
-        let (mut known, mut rows, mut width) = (Vec::new(), Vec::new(), 1);
-        let mut left = order.iter();
-        for &recording in left.by_ref() {
-            let own = &recordings[recording];
-            let features = features(of, own, networks, source)?;
-            width = features.len() / own.len();
-            rows.extend(features);
-            known.extend(own);
-            if known.len() >= MOST_ROWS {
-                break;
-            }
-        }
-        if known.len() < 2 {
-            return Ok(clusters);
-        }
-        let centres = Centres::find(&mut rows, width, self.config.count, &mut rng)?;
-        let mut keep = |intervals: &[usize], found: Vec<u32>| {
-            intervals.iter().zip(found).for_each(|(&at, cluster)| clusters[at] = cluster);
-        };
-        keep(&known, centres.nearest(&rows)?);
-        for &recording in left {
-            let own = &recordings[recording];
-            let mut rows = features(of, own, networks, source)?;
-            centres.scale(&mut rows);
-            keep(own, centres.nearest(&rows)?);
+        let mut recordings = source.sampler().by_recording().to_vec();
+        recordings.shuffle(&mut rng);
+        let mut clusters = vec![0; source.sampler().fragments().len()];
+        let rows_of = |intervals: &[usize]| features(of, intervals, networks, source);
+        for (at, cluster) in assign(&recordings, rows_of, MOST_ROWS, self.config.count, &mut rng)? {
+            clusters[at] = cluster;
         }
         Ok(clusters)
     }
@@ -198,6 +176,37 @@ impl Clusters {
         (self.of_video, self.of_speech) = (whole(video), whole(speech));
         Ok(())
     }
+}
+
+/// Intervals with their clusters. Centres are found from the rows of the first recordings, `most_rows` or a few more; the
+/// intervals of the others go to the nearest of them.
+fn assign(
+    recordings: &[Vec<usize>],
+    rows_of: impl Fn(&[usize]) -> Result<Vec<f32>, TrainError>,
+    most_rows: usize,
+    count: usize,
+    rng: &mut ChaCha8Rng,
+) -> Result<Vec<(usize, u32)>, TrainError> {
+    let (mut known, mut rows) = (Vec::new(), Vec::new());
+    let mut left = recordings.iter();
+    while known.len() < most_rows
+        && let Some(own) = left.next()
+    {
+        rows.extend(rows_of(own)?);
+        known.extend(own);
+    }
+    if known.len() < 2 {
+        return Ok(Vec::new());
+    }
+    let width = rows.len() / known.len();
+    let centres = Centres::find(&mut rows, width, count, rng)?;
+    let mut found: Vec<(usize, u32)> = known.into_iter().zip(centres.nearest(&rows)?).collect();
+    for own in left {
+        let mut rows = rows_of(own)?;
+        centres.scale(&mut rows);
+        found.extend(own.iter().copied().zip(centres.nearest(&rows)?));
+    }
+    Ok(found)
 }
 
 /// Features of intervals of one recording, less their mean, row after row.
@@ -249,6 +258,33 @@ mod tests {
             ..PretrainConfig::default()
         };
         Clusters::new(&config, 4, 1).expect("losses of clusters")
+    }
+
+    /// Four recordings of 30 intervals: what is seen in an interval is one of two directions, by its number, and a little noise.
+    #[test]
+    fn intervals_beyond_the_rows_that_centres_are_found_from_go_to_the_nearest_of_them() {
+        let recordings: Vec<Vec<usize>> = (0..4).map(|of| (30 * of..30 * (of + 1)).collect()).collect();
+        let rows_of = |intervals: &[usize]| {
+            let row = |&at: &usize| {
+                let mut row = [[2.0, 1.0], [-1.0, -2.0]][at % 2];
+                row[0] += (at % 7) as f32 * 0.01;
+                row
+            };
+            Ok(intervals.iter().flat_map(row).collect())
+        };
+        for most_rows in [1, 31, 120] {
+            let mut rng = stream_rng(1, Stream::Clusters as u64, 0);
+            let mut found = assign(&recordings, rows_of, most_rows, 2, &mut rng).expect("clusters");
+            found.sort_unstable();
+            assert_eq!(found.len(), 120, "every interval once");
+            let first = [found[0].1, found[1].1];
+            assert_ne!(first[0], first[1]);
+            for (number, &(at, cluster)) in found.iter().enumerate() {
+                assert_eq!((at, cluster), (number, first[at % 2]), "centres of {most_rows} rows");
+            }
+        }
+        let mut rng = stream_rng(1, Stream::Clusters as u64, 0);
+        assert_eq!(assign(&[vec![5]], rows_of, 9, 2, &mut rng).expect("none"), [], "one is no cluster");
     }
 
     #[test]
