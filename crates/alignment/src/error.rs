@@ -48,6 +48,14 @@ pub enum AlignmentError {
         /// Voiced moments.
         found: usize,
     },
+    /// The encoder has no snapshots to go through.
+    #[error(
+        "{encoder}: expected the weights of every epoch, found none; sonovox pretrain --snapshots keeps them"
+    )]
+    NoSnapshots {
+        /// The encoder.
+        encoder: PathBuf,
+    },
     /// A file could not be read or written.
     #[error("{path}: {source}")]
     Io {

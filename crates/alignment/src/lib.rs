@@ -21,5 +21,5 @@ mod truth;
 
 pub use config::AlignmentConfig;
 pub use error::AlignmentError;
-pub use report::{Affinity, AlignmentReport, Direction, Phrases, Recall, Retrieval, Shortcut};
+pub use report::{Affinity, AfterEpoch, AlignmentReport, Direction, Phrases, Recall, Retrieval, Shortcut};
 pub use stage::{Request, Summary, evaluate};

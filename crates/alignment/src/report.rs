@@ -17,8 +17,22 @@ pub struct AlignmentReport {
     pub shortcut: Shortcut,
     /// The same of training recordings, where the shortcut is learned.
     pub train_shortcut: Shortcut,
+    /// The areas after every epoch of pretraining, where they were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub over_epochs: Vec<AfterEpoch>,
     /// What a reader should know.
     pub notes: Vec<String>,
+}
+
+/// The areas of the weights that an epoch left, over the moments and utterances of the whole report.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct AfterEpoch {
+    /// Epochs done.
+    pub epoch: u32,
+    /// As [`Retrieval::alignment_auc`].
+    pub alignment_auc: f64,
+    /// As [`Affinity::auc`].
+    pub affinity_auc: Option<f64>,
 }
 
 /// Retrieval among `pairs` moments.
@@ -133,6 +147,10 @@ impl fmt::Display for AlignmentReport {
                     writeln!(f, "{name} recording found from {kind}: {recall}")?;
                 }
             }
+        }
+        for AfterEpoch { epoch, alignment_auc, affinity_auc } in &self.over_epochs {
+            let affinity = shown(*affinity_auc);
+            writeln!(f, "after epoch {epoch:>3}: retrieval area {alignment_auc:.3}, affinity {affinity}")?;
         }
         self.notes.iter().try_for_each(|note| writeln!(f, "note: {note}"))
     }

@@ -17,7 +17,7 @@ use sonovox_pretrain::Aligner;
 use sonovox_study::{Split, SplitConfig, SplitItem};
 
 use crate::moments::{Moment, Moments, thinned};
-use crate::report::{AlignmentReport, Recall, Shortcut};
+use crate::report::{AfterEpoch, AlignmentReport, Recall, Shortcut};
 use crate::score::{self, Cosines};
 use crate::track::Track;
 use crate::truth::Truth;
@@ -45,6 +45,8 @@ pub struct Request<'a> {
     pub device: Device,
     /// What to do where `out` exists.
     pub existing: OnExisting,
+    /// Whether to look at the weights of every epoch, too, which the encoder must have kept.
+    pub over_epochs: bool,
 }
 
 /// What an evaluation found.
@@ -76,13 +78,18 @@ pub fn evaluate(request: &Request<'_>) -> Result<Summary, AlignmentError> {
     let parts = Parts::new(&clips, request)?;
     let aligner = Aligner::open(&encoder, &clips, &parts.members(), &request.device)?;
     parts.check_unseen(&clips, &encoder, &aligner, request.config)?;
+    let snapshots = if request.over_epochs { Aligner::snapshots(&encoder)? } else { Vec::new() };
+    if request.over_epochs && snapshots.is_empty() {
+        return Err(AlignmentError::NoSnapshots { encoder: request.encoder.to_owned() });
+    }
 
     let mut inputs = vec![encoder.input_ref(), clips.artifact.input_ref()];
     inputs.extend(request.truth.map(truth_ref).transpose()?);
     let config = json!({"alignment": request.config, "split": request.split});
     let begin = Begin { stage: Stage::Alignment, config, seed: encoder.manifest.seed, inputs };
     let writer = ArtifactWriter::create(request.out, begin, request.existing)?;
-    let judge = Judge { request, clips: &clips, aligner: &aligner, truth: truth.as_ref() };
+    let judge =
+        Judge { request, clips: &clips, aligner: &aligner, truth: truth.as_ref(), snapshots: &snapshots };
     let (report, counts) = judge.report(&parts)?;
     let path = writer.dir().join(METRICS);
     let text = serde_json::to_string_pretty(&json!(report)).expect("plain data") + "\n";
@@ -166,6 +173,8 @@ struct Judge<'a> {
     clips: &'a ClipsArtifact,
     aligner: &'a Aligner,
     truth: Option<&'a Truth>,
+    /// With the number of epochs after which each was taken.
+    snapshots: &'a [(u32, PathBuf)],
 }
 
 impl Judge<'_> {
@@ -181,20 +190,30 @@ impl Judge<'_> {
         }
         let kinds = [&all.relevant, &all.unrelated_on_plane, &all.unrelated];
         let [relevant, on_plane, anywhere] = kinds.map(|kind| thinned(kind, config.most_utterances));
-        let (mut affinity, mut phrases) = (None, None);
-        if self.truth.is_some() && !relevant.is_empty() {
-            let cosines = self.cosines(&[relevant.as_slice(), &on_plane, &anywhere].concat())?;
-            affinity = Some(score::affinity(&cosines, relevant.len(), on_plane.len(), anywhere.len()));
-            phrases = Some(score::phrases(&cosines, &relevant));
-        }
-        let report = AlignmentReport {
+        let said = [relevant.as_slice(), &on_plane, &anywhere].concat();
+        let is_known = self.truth.is_some() && !relevant.is_empty();
+        let utterances = || is_known.then(|| self.cosines(&said)).transpose();
+        let affinity =
+            |cosines: &Cosines| score::affinity(cosines, relevant.len(), on_plane.len(), anywhere.len());
+        let cosines = utterances()?;
+        let mut report = AlignmentReport {
             retrieval: self.cosines(&pairs)?.retrieval(),
-            affinity,
-            phrases,
+            affinity: cosines.as_ref().map(affinity),
+            phrases: cosines.as_ref().map(|cosines| score::phrases(cosines, &relevant)),
             shortcut: self.shortcut(test)?,
             train_shortcut: self.shortcut(train)?,
+            over_epochs: Vec::new(),
             notes: self.notes(),
         };
+        // last of all: the aligner's own weights are gone after it
+        for (epoch, path) in self.snapshots {
+            self.aligner.load(path)?;
+            report.over_epochs.push(AfterEpoch {
+                epoch: *epoch,
+                alignment_auc: self.cosines(&pairs)?.retrieval().alignment_auc,
+                affinity_auc: utterances()?.as_ref().and_then(|cosines| affinity(cosines).auc),
+            });
+        }
         Ok((report, self.counts(parts, &all)))
     }
 

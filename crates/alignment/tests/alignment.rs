@@ -39,6 +39,7 @@ fn pretrained(clips: &Path, out: PathBuf, steps: u64) -> PathBuf {
         seed: 5,
         device: Device::Cpu,
         existing: OnExisting::Refuse,
+        snapshots: steps > 1,
     };
     sonovox_pretrain::run(&request, &mut Silent).expect("trained");
     out
@@ -90,7 +91,9 @@ fn evaluated(
 ) -> Result<AlignmentReport, AlignmentError> {
     let config = AlignmentConfig { allow_seen_subjects: allow, ..AlignmentConfig::default() };
     let (split, device, existing) = (&SPLIT, Device::Cpu, OnExisting::Refuse);
-    let request = Request { encoder, clips, truth, out, config: &config, split, device, existing };
+    let over_epochs = encoder.join("snapshots").is_dir();
+    let request =
+        Request { encoder, clips, truth, out, config: &config, split, device, existing, over_epochs };
     Ok(evaluate(&request)?.report)
 }
 
@@ -123,6 +126,12 @@ fn content_is_told_from_small_talk_only_where_it_was_learned() {
         |report: &AlignmentReport| report.phrases.and_then(|p| p.auc_video_to_speech).expect("moments");
     assert!(phrases(&trained) > 0.9 && phrases(&fresh) < 0.75, "{trained}\n{fresh}");
 
+    // its only epoch is the last, whose weights it kept
+    let [after] = trained.over_epochs[..] else { panic!("one epoch: {trained}") };
+    assert_eq!((after.epoch, after.affinity_auc), (1, trained.affinity.and_then(|affinity| affinity.auc)));
+    assert_eq!(after.alignment_auc, trained.retrieval.alignment_auc);
+    assert!(fresh.over_epochs.is_empty(), "{fresh}");
+
     let text = fs::read_to_string(out("eval-trained").join("metrics.json")).expect("figures");
     let json: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!(json["affinity"]["auc"], auc(&trained));
@@ -149,10 +158,15 @@ fn seen_subjects_and_another_studys_truth_are_refused() {
         split: &other,
         device: Device::Cpu,
         existing: OnExisting::Refuse,
+        over_epochs: false,
     };
     let error = evaluate(&request).expect_err("refused").to_string();
     assert!(error.contains("expected test subjects that it was not trained on"), "{error}");
     request.split = &SPLIT;
+    request.over_epochs = true;
+    let error = evaluate(&request).expect_err("refused").to_string();
+    assert!(error.contains("encoder: expected the weights of every epoch, found none"), "{error}");
+    request.over_epochs = false;
     fs::write(out("truth.json"), r#"{"recordings": []}"#).expect("written");
     let truth = out("truth.json");
     request.truth = Some(&truth);

@@ -160,6 +160,9 @@ pub struct Pretrain {
     /// The pretrain artifact to write
     #[arg(long, default_value = "data/work/encoder")]
     pub out: PathBuf,
+    /// Keep the weights of every epoch, too, for `eval-pretrain --over-epochs`
+    #[arg(long)]
+    pub snapshots: bool,
     #[command(flatten)]
     pub turn: Turn,
     #[command(flatten)]
@@ -183,6 +186,9 @@ pub struct EvalPretrain {
     /// The artifact to write
     #[arg(long, default_value = "data/work/eval-pretrain")]
     pub out: PathBuf,
+    /// Look at the weights of every epoch, too; the encoder was pretrained with --snapshots
+    #[arg(long)]
+    pub over_epochs: bool,
     #[command(flatten)]
     pub turn: Turn,
     #[command(flatten)]

@@ -55,6 +55,7 @@ seeds = [4]
 label_shares = [1.0, 0.2]
 subject = "words"
 curves = ["words"]
+snapshots = true
 "#;
 
 /// Cells of random, ImageNet, order, words and scrambled words in two turns.
@@ -157,6 +158,11 @@ fn a_comparison_is_made_in_pieces_and_written_down() {
     let figure = fs::read_to_string(comparison.folder.file("docs/figures/alignment.svg")).expect("a figure");
     assert!(figure.contains("words, scrambled") && figure.contains("alignment_auc"), "{figure}");
     assert!(comparison.folder.has("docs/figures/labels.svg"));
+    let figure = fs::read_to_string(comparison.folder.file("docs/figures/affinity.svg")).expect("a figure");
+    assert!(figure.contains("words, scrambled") && figure.contains("relevant against unrelated"), "{figure}");
+    let kept =
+        |method: &str| format!("out/matched/{method}/fold-0-seed-4/pretrain/snapshots/epoch-002.safetensors");
+    assert!(comparison.folder.has(&kept("words")) && !comparison.folder.has(&kept("order")));
 
     pieces(&comparison);
 }

@@ -8,7 +8,7 @@ use candle_core::Device;
 use serde::Serialize;
 use sonovox_artifact::{ArtifactWriter, RunFacts};
 use sonovox_ops::{ParamStore, describe_device};
-use sonovox_train::{Best, Keep, Monitor, Outcome, RunConfig, Task};
+use sonovox_train::{Best, Keep, Monitor, Outcome, RunConfig, RunFolder, Task};
 
 use crate::DownstreamError;
 
@@ -43,7 +43,8 @@ pub(crate) fn train<T: Task>(
 ) -> Result<Trained, DownstreamError> {
     writer.exclude_from_hash(EVENTS);
     let scratch = writer.scratch_dir()?;
-    let best = match sonovox_train::run(task, store, config, &scratch, writer.resumed(), monitor)? {
+    let folder = RunFolder { dir: &scratch, resume: writer.resumed(), snapshots: false };
+    let best = match sonovox_train::run(task, store, config, folder, monitor)? {
         Outcome::Interrupted { step } => return Ok(Trained::Interrupted { step }),
         Outcome::Finished { best, .. } => best.filter(|_| config.keep == Keep::Best),
     };

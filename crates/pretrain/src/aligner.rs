@@ -1,6 +1,7 @@
 //! A finished pretrain artifact, opened to compare frames with speech: what an evaluation needs and no more.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use serde_json::Value;
@@ -8,6 +9,7 @@ use sonovox_artifact::clips::ClipsArtifact;
 use sonovox_artifact::{Artifact, ArtifactError};
 use sonovox_model::input;
 use sonovox_ops::{Mode, ParamStore, no_grad};
+use sonovox_train::snapshots;
 
 use crate::library::{Library, Window};
 use crate::networks::Networks;
@@ -21,6 +23,7 @@ const BATCH: usize = 32;
 /// Both encoders with their projections, and clips to look at.
 pub struct Aligner {
     networks: Networks,
+    store: ParamStore,
     library: Library,
     device: Device,
     /// Of each recording, whether it is as long as a speech window.
@@ -52,7 +55,23 @@ impl Aligner {
         let rows = (config.pairs.window_secs / clips.details.spectrogram.hop_secs).round() as u64;
         let audible = members.iter().map(|&at| clips.details.recordings[at].rows >= rows.max(1)).collect();
         let (device, window_secs) = (device.clone(), config.pairs.window_secs);
-        Ok(Self { networks, library, device, audible, details, window_secs })
+        Ok(Self { networks, store, library, device, audible, details, window_secs })
+    }
+
+    /// The weights of every epoch that `encoder` kept (`snapshots` of [`crate::Request`]), each with the number of epochs done.
+    ///
+    /// # Errors
+    /// When their folder cannot be read.
+    pub fn snapshots(encoder: &Artifact) -> Result<Vec<(u32, PathBuf)>, PretrainError> {
+        Ok(snapshots::list(&encoder.path)?)
+    }
+
+    /// Takes the weights of one of its [`Aligner::snapshots`] in place of those that it has.
+    ///
+    /// # Errors
+    /// When the file cannot be read or its weights are not those of the config.
+    pub fn load(&self, snapshot: &Path) -> Result<(), PretrainError> {
+        Ok(self.store.load_strict(snapshot)?)
     }
 
     /// What the artifact says of itself.

@@ -392,6 +392,7 @@ fn held_out(dir: &Path, speech: Speech, weights: LossWeights, name: &str) -> f64
         seed: 5,
         device: Device::Cpu,
         existing: OnExisting::Refuse,
+        snapshots: false,
     };
     let Summary::Finished { details, .. } = run(&request, &mut Silent).expect("trained") else {
         panic!("interrupted")
@@ -470,8 +471,16 @@ fn every_method_runs_from_clips_to_an_encoder() {
         let out = dir.path().join(name);
         let split = SplitConfig { validation: 0.25, test: 0.25, seed: 1, ..SplitConfig::default() };
         let (device, existing) = (Device::Cpu, OnExisting::Refuse);
-        let request =
-            Request { clips: &clips, out: &out, config: &config, split: &split, seed: 5, device, existing };
+        let request = Request {
+            clips: &clips,
+            out: &out,
+            config: &config,
+            split: &split,
+            seed: 5,
+            device,
+            existing,
+            snapshots: false,
+        };
         let Summary::Finished { details, .. } = run(&request, &mut Silent).expect(name) else {
             panic!("interrupted")
         };

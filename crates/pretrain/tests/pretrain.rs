@@ -251,8 +251,16 @@ fn with_folds_the_tested_one_is_never_opened() {
     for fold in 0..4 {
         let (out, split) = (dir.path().join(format!("fold-{fold}")), SplitConfig { fold, ..folds });
         let (device, existing) = (Device::Cpu, OnExisting::Refuse);
-        let request =
-            Request { clips: &clips, out: &out, config: &config, split: &split, seed: 5, device, existing };
+        let request = Request {
+            clips: &clips,
+            out: &out,
+            config: &config,
+            split: &split,
+            seed: 5,
+            device,
+            existing,
+            snapshots: false,
+        };
         let Summary::Finished { details, .. } = run(&request, &mut Silent).expect("trained") else {
             panic!("finished")
         };

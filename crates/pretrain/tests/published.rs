@@ -40,7 +40,16 @@ fn config() -> PretrainConfig {
 fn pretrain(clips: &Path, out: &Path, config: &PretrainConfig) -> Result<Summary, PretrainError> {
     let split = SplitConfig { validation: 0.25, test: 0.25, seed: 1, ..SplitConfig::default() };
     let existing = OnExisting::Refuse;
-    let request = Request { clips, out, config, split: &split, seed: 5, device: Device::Cpu, existing };
+    let request = Request {
+        clips,
+        out,
+        config,
+        split: &split,
+        seed: 5,
+        device: Device::Cpu,
+        existing,
+        snapshots: false,
+    };
     run(&request, &mut Silent)
 }
 

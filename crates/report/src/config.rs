@@ -29,6 +29,9 @@ pub struct CompareConfig {
     pub subject: String,
     /// Methods whose held-out alignment is drawn over the epochs.
     pub curves: Vec<String>,
+    /// Whether those methods keep the weights of every epoch, so that affinity is drawn over the epochs, too; on disk a cell's weights
+    /// times its epochs.
+    pub snapshots: bool,
     /// Which held-out value of the event log that is.
     pub curve_value: String,
 }
@@ -44,6 +47,7 @@ impl Default for CompareConfig {
             gaze: true,
             subject: "ours".to_owned(),
             curves: vec!["paper".to_owned(), "ours".to_owned()],
+            snapshots: false,
             curve_value: "alignment_auc".to_owned(),
         }
     }

@@ -62,6 +62,18 @@ pub fn write_figures(
             file.to_owned(),
         ));
     }
+    let affinity = affinity_over_epochs(gathered);
+    if !affinity.is_empty() {
+        let file = "affinity.svg";
+        let axes = ("epoch", "area of relevant against unrelated speech");
+        write_curves(&dir.join(file), axes, Across::Linear, &affinity)?;
+        made.push((
+            "Affinity of relevant against unrelated speech of test subjects (area; chance .5) after every epoch of pretraining, mean \
+             and spread over turns."
+                .to_owned(),
+            file.to_owned(),
+        ));
+    }
     let labels = over_labels(gathered);
     if labels.iter().any(|series| series.points.len() > 1) {
         let file = "labels.svg";
@@ -100,31 +112,45 @@ fn over_epochs(gathered: &Gathered, config: &CompareConfig) -> Result<Vec<Series
         if !config.curves.contains(&method.name) {
             continue;
         }
-        let mut by_epoch: Vec<Vec<f64>> = Vec::new();
+        let mut runs = Vec::new();
         for (seed, fold) in gathered.plan().turns() {
             let cell = Cell { method: method.name.clone(), narration, fold, seed, kind: Kind::Pretrain };
-            if gathered.missing().contains(&cell) {
-                continue;
-            }
-            let path = cell.path(gathered.root()).join("events.jsonl");
-            for (epoch, value) in epoch_values(&path, &config.curve_value)?.into_iter().enumerate() {
-                if by_epoch.len() <= epoch {
-                    by_epoch.push(Vec::new());
-                }
-                by_epoch[epoch].push(value);
+            if !gathered.missing().contains(&cell) {
+                let path = cell.path(gathered.root()).join("events.jsonl");
+                runs.push(epoch_values(&path, &config.curve_value)?);
             }
         }
-        let points: Vec<_> = by_epoch
-            .iter()
-            .enumerate()
-            .filter_map(|(epoch, values)| Some(((epoch + 1) as f64, Spread::of(values)?)))
-            .collect();
-        if !points.is_empty() {
-            let suffix = if narration == Narration::Scrambled { ", scrambled" } else { "" };
-            all.push(Series { name: format!("{}{suffix}", method.name), points });
-        }
+        all.extend(curve(&method.name, narration, &runs));
     }
     Ok(all)
+}
+
+/// Affinity against the truth after every epoch, of the runs that kept their weights.
+fn affinity_over_epochs(gathered: &Gathered) -> Vec<Series> {
+    let areas = |metrics: &Value| -> Vec<f64> {
+        let epochs = metrics["over_epochs"].as_array().into_iter().flatten();
+        epochs.filter_map(|epoch| epoch["affinity_auc"].as_f64()).collect()
+    };
+    let series = |(method, narration): (&crate::Method, Narration)| {
+        let cells = gathered.found().filter(|(cell, _)| {
+            cell.method == method.name && cell.narration == narration && cell.kind == Kind::Alignment
+        });
+        let runs: Vec<Vec<f64>> = cells.map(|(_, metrics)| areas(metrics)).collect();
+        curve(&method.name, narration, &runs)
+    };
+    gathered.plan().rows().into_iter().filter_map(series).collect()
+}
+
+/// Mean and spread over runs of the values after each epoch; `None` without any value.
+fn curve(method: &str, narration: Narration, runs: &[Vec<f64>]) -> Option<Series> {
+    let epochs = runs.iter().map(Vec::len).max().unwrap_or(0);
+    let point = |epoch: usize| {
+        let values: Vec<f64> = runs.iter().filter_map(|run| run.get(epoch).copied()).collect();
+        Some(((epoch + 1) as f64, Spread::of(&values)?))
+    };
+    let points: Vec<_> = (0..epochs).filter_map(point).collect();
+    let suffix = if narration == Narration::Scrambled { ", scrambled" } else { "" };
+    (!points.is_empty()).then(|| Series { name: format!("{method}{suffix}"), points })
 }
 
 /// The values called `name` in the epochs of an event log, in order; held-out ones are logged after training ones.

@@ -60,6 +60,11 @@ impl Gathered {
         &self.missing
     }
 
+    /// Finished cells with their figures.
+    pub(crate) fn found(&self) -> impl Iterator<Item = &(Cell, Value)> {
+        self.found.iter()
+    }
+
     /// Whether a row's cells of one kind are all there.
     pub(crate) fn is_complete(&self, method: &str, narration: Narration, kind: Kind) -> bool {
         let is_asked =

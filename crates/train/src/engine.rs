@@ -11,7 +11,7 @@ use sonovox_ops::optim::{Optimizer, clip_scale, global_norm};
 use sonovox_ops::{backward, no_grad};
 
 use crate::checkpoint::{Best, Checkpoint, Progress};
-use crate::{BatchSource, EventLog, Keep, Loader, RunConfig, TrainError};
+use crate::{BatchSource, EventLog, Keep, Loader, RunConfig, TrainError, snapshots};
 
 /// The losses of one step.
 pub struct Losses {
@@ -103,9 +103,20 @@ pub enum Outcome {
     },
 }
 
-/// Trains `task`, whose parameters live in `store`, leaving log and checkpoints in `dir`.
+/// Where a run leaves its log and its checkpoints.
+#[derive(Clone, Copy, Debug)]
+pub struct RunFolder<'a> {
+    /// The folder.
+    pub dir: &'a Path,
+    /// Whether to go on from the checkpoint that lies there.
+    pub resume: bool,
+    /// Whether to keep the weights of every epoch, too: [`crate::snapshots`].
+    pub snapshots: bool,
+}
+
+/// Trains `task`, whose parameters live in `store`, leaving log and checkpoints in a folder.
 ///
-/// With `resume` the run goes on from the checkpoint in `dir` (from the start where there is none) and ends in the
+/// With [`RunFolder::resume`] the run goes on from the checkpoint in `dir` (from the start where there is none) and ends in the
 /// same bytes as a run that was never stopped.
 ///
 /// # Errors
@@ -115,19 +126,20 @@ pub fn run<T: Task>(
     task: &mut T,
     store: &ParamStore,
     config: &RunConfig,
-    dir: &Path,
-    resume: bool,
+    folder: RunFolder<'_>,
     monitor: &mut dyn Monitor,
 ) -> Result<Outcome, TrainError> {
     config.validate()?;
     let mut optimizer = config.optimizer.build(store)?;
-    let checkpoint = Checkpoint::in_dir(dir);
+    let checkpoint = Checkpoint::in_dir(folder.dir);
     let mut at = Progress::default();
-    if resume && let Some((progress, state)) = checkpoint.load(store, optimizer.as_mut())? {
+    if folder.resume
+        && let Some((progress, state)) = checkpoint.load(store, optimizer.as_mut())?
+    {
         task.load_state(&state)?;
         at = progress;
     }
-    let mut log = EventLog::open(dir, at.step)?;
+    let mut log = EventLog::open(folder.dir, at.step)?;
     let per_epoch = task.steps_per_epoch().max(1);
     let total = per_epoch * u64::from(config.epochs);
     while at.step < total {
@@ -151,6 +163,9 @@ pub fn run<T: Task>(
             }
         }
         finish_epoch(task, store, &mut at, epoch, &checkpoint, &mut log, monitor)?;
+        if folder.snapshots {
+            snapshots::save(folder.dir, epoch, store)?;
+        }
         log.flush()?;
         checkpoint.save(store, optimizer.as_ref(), &task.state()?, &at)?;
         if monitor.interrupted() && at.step < total {

@@ -17,11 +17,12 @@ mod error;
 mod events;
 mod loader;
 mod schedule;
+pub mod snapshots;
 mod tensorboard;
 
 pub use checkpoint::{Best, Progress};
 pub use config::{Keep, OptimizerConfig, RunConfig};
-pub use engine::{Evaluation, Losses, Monitor, Outcome, Report, Silent, Task, run};
+pub use engine::{Evaluation, Losses, Monitor, Outcome, Report, RunFolder, Silent, Task, run};
 pub use error::TrainError;
 pub use events::EventLog;
 pub use loader::{BatchSource, Loader};

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Tensor};
 use sonovox_ops::{Init, ParamStore};
 use sonovox_train::{
-    BatchSource, Evaluation, Keep, Losses, Monitor, OptimizerConfig, Outcome, Report, RunConfig, Schedule,
-    Silent, Task, TrainError, run,
+    BatchSource, Evaluation, Keep, Losses, Monitor, OptimizerConfig, Outcome, Report, RunConfig, RunFolder,
+    Schedule, Silent, Task, TrainError, run, snapshots,
 };
 
 /// Fits y = W x with x and a fixed W drawn from the step.
@@ -99,7 +99,7 @@ fn fit(
     let store = ParamStore::new(3, DType::F32, &Device::Cpu);
     let weight = store.scope().param("weight", (3, 1), Init::Normal { std: 0.1 }).expect("param");
     let mut task = Fit { weight: weight.clone(), poison_at: None, seen: 0, memory: 0.0 };
-    let outcome = run(&mut task, &store, config, dir, resume, monitor);
+    let outcome = run(&mut task, &store, config, RunFolder { dir, resume, snapshots: true }, monitor);
     (outcome, weight.flatten_all().and_then(|w| w.to_vec1()).expect("values"))
 }
 
@@ -142,12 +142,34 @@ fn the_best_epoch_is_handed_on_when_asked_for() {
 }
 
 #[test]
+fn every_epoch_leaves_its_weights_whether_stopped_or_not() {
+    let config = config(OptimizerConfig::AdamW { learning_rate: 0.05, weight_decay: 0.0 });
+    let (whole, parts) = (tempfile::tempdir().expect("dir"), tempfile::tempdir().expect("dir"));
+    let (_, last) = fit(&config, whole.path(), false, &mut Silent);
+    fit(&config, parts.path(), false, &mut StopAt(17, 0)).0.expect("stopped");
+    fit(&config, parts.path(), true, &mut Silent).0.expect("finished");
+    let of = |dir: &Path| -> Vec<(u32, Vec<u8>)> {
+        let found = snapshots::list(dir).expect("a folder");
+        found.into_iter().map(|(epoch, path)| (epoch, fs::read(path).expect("a file"))).collect()
+    };
+    let found = of(whole.path());
+    assert_eq!(found.iter().map(|(epoch, _)| *epoch).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
+    assert_eq!(found, of(parts.path()));
+    let file = whole.path().join("snapshots/epoch-005.safetensors");
+    let weights = candle_core::safetensors::load(file, &Device::Cpu).expect("weights");
+    let values = weights["weight"].flatten_all().and_then(|w| w.to_vec1::<f32>()).expect("values");
+    assert_eq!(values, last);
+    assert!(snapshots::list(&whole.path().join("no such folder")).expect("none").is_empty());
+}
+
+#[test]
 fn divergence_is_an_error_that_names_the_step() {
     let dir = tempfile::tempdir().expect("dir");
     let store = ParamStore::new(3, DType::F32, &Device::Cpu);
     let weight = store.scope().param("weight", (3, 1), Init::Zeros).expect("param");
     let mut task = Fit { weight, poison_at: Some(9), seen: 0, memory: 0.0 };
     let config = config(OptimizerConfig::AdamW { learning_rate: 0.05, weight_decay: 0.0 });
-    let outcome = run(&mut task, &store, &config, dir.path(), false, &mut Silent);
+    let folder = RunFolder { dir: dir.path(), resume: false, snapshots: false };
+    let outcome = run(&mut task, &store, &config, folder, &mut Silent);
     assert!(matches!(outcome, Err(TrainError::Diverged { step: 9, .. })), "{outcome:?}");
 }

@@ -19,6 +19,7 @@ pub fn run(args: &EvalPretrain) -> Result<Ended> {
         split: &recipe.split,
         device: set_up(&args.compute)?,
         existing: args.common.existing(),
+        over_epochs: args.over_epochs,
     };
     println!("{}", sonovox_alignment::evaluate(&request)?);
     Ok(Ended::Done)

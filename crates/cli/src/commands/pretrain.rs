@@ -21,6 +21,7 @@ pub fn run(args: &Pretrain) -> Result<Ended> {
         seed: recipe.seed,
         device,
         existing: args.common.existing(),
+        snapshots: args.snapshots,
     };
     let mut progress = TrainingProgress::new("pretrain", interrupt::flag()?);
     let summary = sonovox_pretrain::run(&request, &mut progress)?;

@@ -12,7 +12,7 @@ use sonovox_artifact::clips::ClipsArtifact;
 use sonovox_artifact::{ArtifactWriter, Begin, Counts, OnExisting, RunFacts, Stage};
 use sonovox_ops::{ParamStore, describe_device};
 use sonovox_study::SplitConfig;
-use sonovox_train::{Monitor, Outcome, Task};
+use sonovox_train::{Monitor, Outcome, RunFolder, Task, snapshots};
 
 use crate::networks::Networks;
 use crate::published::Published;
@@ -39,6 +39,8 @@ pub struct Request<'a> {
     pub device: Device,
     /// What to do where `out` exists.
     pub existing: OnExisting,
+    /// Whether to keep the weights of every epoch, too, for an evaluation over the epochs. They are not in the artifact's hash.
+    pub snapshots: bool,
 }
 
 /// Pretrains both encoders.
@@ -68,14 +70,15 @@ pub fn run(request: &Request<'_>, monitor: &mut dyn Monitor) -> Result<Summary, 
     };
     let mut writer = ArtifactWriter::create(request.out, begin, request.existing)?;
     writer.exclude_from_hash("events.");
+    writer.exclude_from_hash(snapshots::FOLDER);
     let store =
         ParamStore::new(request.seed, DType::F32, &request.device).with_precision(config.run.precision)?;
     let (counts, library) = (train.counts.clone(), train.library.clone());
     let left_out = train.left_out();
     let mut task =
         Pretraining::new(config, &store, request.seed, train, held_out, published, &request.device)?;
-    let outcome =
-        sonovox_train::run(&mut task, &store, &config.run, writer.dir(), writer.resumed(), monitor)?;
+    let folder = RunFolder { dir: writer.dir(), resume: writer.resumed(), snapshots: request.snapshots };
+    let outcome = sonovox_train::run(&mut task, &store, &config.run, folder, monitor)?;
     let best = match outcome {
         Outcome::Interrupted { step } => return Ok(Summary::Interrupted { step }),
         Outcome::Finished { best, .. } => best,

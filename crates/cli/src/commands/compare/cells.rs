@@ -138,6 +138,8 @@ impl<'a> Bench<'a> {
                     seed: cell.seed,
                     device: self.device.clone(),
                     existing,
+                    snapshots: self.recipe.compare.snapshots
+                        && self.recipe.compare.curves.contains(&cell.method),
                 };
                 let summary = sonovox_pretrain::run(&request, &mut quiet)?;
                 Ok(matches!(summary, sonovox_pretrain::Summary::Finished { .. }))
@@ -156,6 +158,7 @@ impl<'a> Bench<'a> {
                     split: &split,
                     device: self.device.clone(),
                     existing,
+                    over_epochs: !sonovox_train::snapshots::list(encoder)?.is_empty(),
                 })?;
                 Ok(true)
             }
