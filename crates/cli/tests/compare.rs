@@ -167,6 +167,28 @@ fn a_comparison_is_made_in_pieces_and_written_down() {
     pieces(&comparison);
 }
 
+/// Recordings of another length have the tables of the study as it was: only the clips tell.
+#[test]
+fn clips_are_made_anew_with_their_study() {
+    let comparison = Comparison::new();
+    let few = ["--only", "random", "--set", "compare.label_shares=[1.0]", "--set", "compare.gaze=false"];
+    let longer = ["--set", "simulate.seconds=17.0"];
+    let frames = || {
+        let manifest = comparison.folder.file("out/data/matched/clips/manifest.json");
+        let manifest = fs::read_to_string(manifest).expect("clips");
+        let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("JSON");
+        manifest["details"]["recordings"][0]["frames"].as_u64().expect("a number")
+    };
+    assert_eq!(comparison.call(&few).code, 0);
+    let before = frames();
+    let said = comparison.call(&[&few[..], &longer].concat()).refused();
+    assert!(said.contains("matched/clips: expected no clips"), "{said}");
+    assert_eq!(frames(), before, "nothing is lost");
+    let said = comparison.call(&[&few[..], &longer, &["--overwrite"]].concat());
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    assert!(frames() > before);
+}
+
 #[test]
 fn without_the_imagenet_file_its_rows_are_left_out_and_the_page_says_so() {
     let comparison = Comparison::new();

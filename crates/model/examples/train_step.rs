@@ -61,7 +61,9 @@ fn main() -> Result<()> {
     keep_freed_memory();
     let profile = Profile::default();
     let device = job.place.open()?;
-    let (mut millis, pipelined) = measure(&job, &device, &profile)?;
+    // as the program computes: on a thread of a pool, which hands nothing over
+    let pool = rayon::ThreadPoolBuilder::new().build().map_err(candle_core::Error::wrap)?;
+    let (mut millis, pipelined) = pool.install(|| measure(&job, &device, &profile))?;
     if job.profile {
         profile.print(job.steps);
     }

@@ -40,7 +40,19 @@ fn pretrain(
     monitor: &mut dyn Monitor,
 ) -> Result<Summary, PretrainError> {
     let split = SplitConfig { validation: 0.25, test: 0.25, seed: 1, ..SplitConfig::default() };
-    run(&Request { clips, out, config, split: &split, seed: 5, device: Device::Cpu, existing }, monitor)
+    run(
+        &Request {
+            clips,
+            out,
+            config,
+            split: &split,
+            seed: 5,
+            device: Device::Cpu,
+            existing,
+            snapshots: false,
+        },
+        monitor,
+    )
 }
 
 fn held_out(summary: &Summary, name: &str) -> f64 {

@@ -1,5 +1,6 @@
 //! Figures, as SVG.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
@@ -117,7 +118,7 @@ fn over_epochs(gathered: &Gathered, config: &CompareConfig) -> Result<Vec<Series
             let cell = Cell { method: method.name.clone(), narration, fold, seed, kind: Kind::Pretrain };
             if !gathered.missing().contains(&cell) {
                 let path = cell.path(gathered.root()).join("events.jsonl");
-                runs.push(epoch_values(&path, &config.curve_value)?);
+                runs.push((1..).zip(epoch_values(&path, &config.curve_value)?).collect());
             }
         }
         all.extend(curve(&method.name, narration, &runs));
@@ -127,28 +128,28 @@ fn over_epochs(gathered: &Gathered, config: &CompareConfig) -> Result<Vec<Series
 
 /// Affinity against the truth after every epoch, of the runs that kept their weights.
 fn affinity_over_epochs(gathered: &Gathered) -> Vec<Series> {
-    let areas = |metrics: &Value| -> Vec<f64> {
+    let areas = |metrics: &Value| -> BTreeMap<u64, f64> {
         let epochs = metrics["over_epochs"].as_array().into_iter().flatten();
-        epochs.filter_map(|epoch| epoch["affinity_auc"].as_f64()).collect()
+        epochs.filter_map(|after| Some((after["epoch"].as_u64()?, after["affinity_auc"].as_f64()?))).collect()
     };
     let series = |(method, narration): (&crate::Method, Narration)| {
         let cells = gathered.found().filter(|(cell, _)| {
             cell.method == method.name && cell.narration == narration && cell.kind == Kind::Alignment
         });
-        let runs: Vec<Vec<f64>> = cells.map(|(_, metrics)| areas(metrics)).collect();
+        let runs: Vec<_> = cells.map(|(_, metrics)| areas(metrics)).collect();
         curve(&method.name, narration, &runs)
     };
     gathered.plan().rows().into_iter().filter_map(series).collect()
 }
 
-/// Mean and spread over runs of the values after each epoch; `None` without any value.
-fn curve(method: &str, narration: Narration, runs: &[Vec<f64>]) -> Option<Series> {
-    let epochs = runs.iter().map(Vec::len).max().unwrap_or(0);
-    let point = |epoch: usize| {
-        let values: Vec<f64> = runs.iter().filter_map(|run| run.get(epoch).copied()).collect();
-        Some(((epoch + 1) as f64, Spread::of(&values)?))
+/// Mean and spread over runs of the values after each epoch, by its number; `None` without any value.
+fn curve(method: &str, narration: Narration, runs: &[BTreeMap<u64, f64>]) -> Option<Series> {
+    let epochs: BTreeSet<u64> = runs.iter().flat_map(BTreeMap::keys).copied().collect();
+    let point = |epoch: u64| {
+        let values: Vec<f64> = runs.iter().filter_map(|run| run.get(&epoch).copied()).collect();
+        Some((epoch as f64, Spread::of(&values)?))
     };
-    let points: Vec<_> = (0..epochs).filter_map(point).collect();
+    let points: Vec<_> = epochs.into_iter().filter_map(point).collect();
     let suffix = if narration == Narration::Scrambled { ", scrambled" } else { "" };
     (!points.is_empty()).then(|| Series { name: format!("{method}{suffix}"), points })
 }

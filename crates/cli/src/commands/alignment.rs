@@ -3,7 +3,7 @@
 use anyhow::Result;
 use sonovox_alignment::Request;
 
-use super::{Ended, set_up};
+use super::Ended;
 use crate::args::EvalPretrain;
 use crate::recipe::Recipe;
 
@@ -17,7 +17,7 @@ pub fn run(args: &EvalPretrain) -> Result<Ended> {
         out: &args.out,
         config: &recipe.alignment,
         split: &recipe.split,
-        device: set_up(&args.compute)?,
+        device: args.compute.device.open()?,
         existing: args.common.existing(),
         over_epochs: args.over_epochs,
     };

@@ -8,7 +8,7 @@ use candle_core::Device;
 use sonovox_downstream::{DownstreamError, EncoderChoice, EvalRequest, FinetuneRequest, Summary};
 use sonovox_train::Monitor;
 
-use super::{Ended, set_up};
+use super::Ended;
 use crate::args::{Common, Compute};
 use crate::interrupt;
 use crate::progress::TrainingProgress;
@@ -23,7 +23,7 @@ pub struct Tuning {
 impl Tuning {
     /// Sets up threads and device and reads the encoder's word.
     pub fn new(encoder: &str, compute: &Compute) -> Result<Self> {
-        let device = set_up(compute)?;
+        let device = compute.device.open()?;
         let Ok(encoder) = encoder.parse();
         Ok(Self { encoder, device })
     }

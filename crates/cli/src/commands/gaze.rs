@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::Result;
 use sonovox_downstream::gaze;
 
+use super::Ended;
 use super::downstream::{Tuning, eval_request, follow, show};
-use super::{Ended, set_up};
 use crate::args::{EvalGaze, Finetune};
 use crate::recipe::Recipe;
 
@@ -36,7 +36,7 @@ pub fn eval(args: &EvalGaze) -> Result<Ended> {
         tuning.device().clone()
     } else {
         println!("scoring the gaze model {}", model.display());
-        set_up(&args.compute)?
+        args.compute.device.open()?
     };
     let seen = recipe.gaze.allow_seen_subjects;
     let request = eval_request(model, &args.clips, &args.out, &args.common, seen, device);

@@ -10,9 +10,9 @@ mod preprocess;
 mod pretrain;
 #[cfg(feature = "media")]
 mod simulate;
+mod threads;
 
-use anyhow::{Context, Result};
-use candle_core::Device;
+use anyhow::Result;
 use sonovox_alignment::AlignmentError;
 use sonovox_artifact::ArtifactError;
 use sonovox_downstream::DownstreamError;
@@ -21,8 +21,9 @@ use sonovox_preprocess::PreprocessError;
 use sonovox_pretrain::PretrainError;
 use sonovox_train::TrainError;
 
-use crate::args::{Command, Common, Compute};
+use crate::args::{Command, Common};
 use crate::recipe::Recipe;
+use threads::computing;
 
 /// How a command ended without an error.
 pub enum Ended {
@@ -41,13 +42,13 @@ pub fn call(command: Command) -> Result<Ended> {
         Command::SimulatePreview(args) => simulate::preview(&args),
         #[cfg(feature = "media")]
         Command::Preprocess(args) => preprocess::run(&args),
-        Command::Pretrain(args) => pretrain::run(&args),
-        Command::EvalPretrain(args) => alignment::run(&args),
-        Command::FinetunePlanes(args) => planes::finetune(&args),
-        Command::ProbePlanes(args) => planes::probe(&args),
-        Command::EvalPlanes(args) => planes::eval(&args),
-        Command::FinetuneGaze(args) => gaze::finetune(&args),
-        Command::EvalGaze(args) => gaze::eval(&args),
+        Command::Pretrain(args) => computing(&args.compute, || pretrain::run(&args)),
+        Command::EvalPretrain(args) => computing(&args.compute, || alignment::run(&args)),
+        Command::FinetunePlanes(args) => computing(&args.compute, || planes::finetune(&args)),
+        Command::ProbePlanes(args) => computing(&args.compute, || planes::probe(&args)),
+        Command::EvalPlanes(args) => computing(&args.compute, || planes::eval(&args)),
+        Command::FinetuneGaze(args) => computing(&args.compute, || gaze::finetune(&args)),
+        Command::EvalGaze(args) => computing(&args.compute, || gaze::eval(&args)),
         Command::Compare(args) => compare::run(&args),
         Command::Recipe(common) => print_recipe(&common),
     };
@@ -113,16 +114,6 @@ fn train_fault(error: &anyhow::Error) -> Option<&TrainError> {
         (Some(PretrainError::Train(fault)), _) | (_, Some(DownstreamError::Train(fault))) => Some(fault),
         _ => None,
     }
-}
-
-/// Sets up the process before anything computes, its memory and its number of threads, and opens the device.
-fn set_up(compute: &Compute) -> Result<Device> {
-    sonovox_ops::keep_freed_memory();
-    if let Some(threads) = compute.threads {
-        anyhow::ensure!(threads >= 1, "--threads must be at least 1, found {threads}");
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("--threads")?;
-    }
-    Ok(compute.device.open()?)
 }
 
 /// Says which convolutions were slower on the card than they have to be.

@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::Result;
 use sonovox_downstream::{planes, probe};
 
+use super::Ended;
 use super::downstream::{Tuning, eval_request, follow, show};
-use super::{Ended, set_up};
 use crate::args::{Eval, Finetune};
 use crate::recipe::Recipe;
 
@@ -31,7 +31,7 @@ pub fn probe(args: &Finetune) -> Result<Ended> {
 /// Scores a plane detector.
 pub fn eval(args: &Eval) -> Result<Ended> {
     let recipe = Recipe::resolve(&args.common)?;
-    let device = set_up(&args.compute)?;
+    let device = args.compute.device.open()?;
     let seen = recipe.planes.allow_seen_subjects;
     let request = eval_request(&args.model, &args.clips, &args.out, &args.common, seen, device);
     Ok(show(&planes::evaluate(&request)?))

@@ -12,7 +12,7 @@ use crate::recipe::Recipe;
 /// Clips to encoders.
 pub fn run(args: &Pretrain) -> Result<Ended> {
     let recipe = Recipe::resolve(&args.common)?.with_turn(&args.turn)?;
-    let device = super::set_up(&args.compute)?;
+    let device = args.compute.device.open()?;
     let request = Request {
         clips: &args.clips,
         out: &args.out,

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "media")]
+use anyhow::Context;
 use anyhow::Result;
 use sonovox_report::{Cell, Narration};
 
@@ -64,6 +66,7 @@ impl Data {
         };
         let study = self.study(narration);
         if !self.is_of(&study, &simulate)? {
+            self.forget_clips(narration, overwrite)?;
             let bar = crate::progress::bar(0, &format!("simulate, {narration}"));
             let mut follow = |done: usize, of: usize| {
                 bar.set_length(of as u64);
@@ -103,6 +106,25 @@ impl Data {
             clips.display()
         );
         Ok(true)
+    }
+
+    /// Removes the clips, whole or unfinished, before their study is made anew: its tables may be the same as before, so that nothing
+    /// would tell afterwards that the clips are of another one.
+    #[cfg(feature = "media")]
+    fn forget_clips(&self, narration: Narration, overwrite: bool) -> Result<()> {
+        let clips = self.clips(narration);
+        for folder in [clips.with_extension("partial"), clips] {
+            if !folder.exists() {
+                continue;
+            }
+            anyhow::ensure!(
+                overwrite,
+                "{}: expected no clips, as their study is not there or of other settings; --overwrite makes both anew",
+                folder.display()
+            );
+            std::fs::remove_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        }
+        Ok(())
     }
 
     /// Whether a study is there and was made from `config`: its truth holds what it was made from.

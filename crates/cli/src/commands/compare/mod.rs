@@ -19,7 +19,7 @@ use anyhow::{Result, bail};
 use sonovox_ops::Place;
 use sonovox_report::{Cell, Method, Plan};
 
-use super::{Ended, set_up};
+use super::{Ended, threads};
 use crate::args::Compare;
 use crate::interrupt;
 use crate::recipe::Recipe;
@@ -47,14 +47,13 @@ pub fn run(args: &Compare) -> Result<Ended> {
     let data = Data::new(&args.out);
     let bench = Bench::new(args, &recipe, &methods, &baselines, &data);
     bench.check()?;
-    let threads = args.compute.threads.unwrap_or_else(rayon::current_num_threads);
-    let share = Share::of(threads, args.jobs, args.compute.device == Place::Cpu)?;
+    let share = Share::of(threads::set_up(&args.compute)?, args.jobs, args.compute.device == Place::Cpu)?;
     if args.list {
         print!("{}", list::text(&plan, &bench, &data, share)?);
         return Ok(Ended::Done);
     }
     let watch = Watch::new(interrupt::flag()?, args.hours);
-    let bench = bench.on(set_up(&args.compute)?);
+    let bench = bench.on(args.compute.device.open()?);
     let ended = fill(&plan, args, &recipe, &bench, share, &watch);
     results::write(args, &recipe, plan, &bench)?;
     ended

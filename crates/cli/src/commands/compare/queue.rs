@@ -2,16 +2,14 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context, Result, anyhow, bail, ensure};
+use anyhow::{Result, anyhow, bail, ensure};
 use sonovox_artifact::ArtifactError;
 use sonovox_report::Cell;
 
 use super::cells::{Bench, State};
 use super::watch::Watch;
+use crate::commands::threads::pool;
 use crate::commands::{artifact_fault, describe};
-
-/// A worker of a pool has the stack of a main thread: a network's graph is walked down node by node.
-const STACK_BYTES: usize = 8 << 20;
 
 /// Cells side by side, and the threads for arithmetic of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,17 +85,13 @@ impl<'a> Queue<'a> {
     /// # Errors
     /// When a cell of other settings is in the way, or cells failed: the first of them is named, after all others are done.
     pub fn run(self, share: Share) -> Result<Outcome> {
-        if share.jobs == 1 {
-            self.work();
-        } else {
-            let pools: Vec<rayon::ThreadPool> =
-                (0..share.jobs).map(|_| pool(share.threads)).collect::<Result<_>>()?;
-            std::thread::scope(|scope| {
-                for pool in &pools {
-                    scope.spawn(|| pool.install(|| self.work()));
-                }
-            });
-        }
+        let pools: Vec<rayon::ThreadPool> =
+            (0..share.jobs).map(|_| pool(share.threads)).collect::<Result<_>>()?;
+        std::thread::scope(|scope| {
+            for pool in &pools {
+                scope.spawn(|| pool.install(|| self.work()));
+            }
+        });
         let left = self.left.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(refused) = left.refused {
             return Err(refused);
@@ -166,7 +160,7 @@ impl<'a> Queue<'a> {
             match self.bench.state(&cell) {
                 Ok(State::Done { .. }) => {}
                 Ok(State::Stale { why }) if !self.overwrite => {
-                    left.refused = Some(self.of_other_settings(&cell, &why))
+                    left.refused = Some(self.of_other_settings(&cell, &why));
                 }
                 Ok(State::Stale { .. } | State::Missing) => {
                     left.under_way.push(cell.clone());
@@ -195,11 +189,6 @@ impl<'a> Queue<'a> {
     fn lock(&self) -> MutexGuard<'_, Left> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn pool(threads: usize) -> Result<rayon::ThreadPool> {
-    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK_BYTES);
-    builder.build().context("threads for a cell")
 }
 
 #[cfg(test)]
