@@ -18,6 +18,8 @@ use crate::{Cell, CompareConfig, ReportError, Spread};
 pub struct Series {
     /// What it is.
     pub name: String,
+    /// Whether it is the control of the series before it: in its colour, dashed.
+    pub is_control: bool,
     /// x, and y with its spread.
     pub points: Vec<(f64, Spread)>,
 }
@@ -31,6 +33,19 @@ pub enum Across {
     Log,
 }
 
+/// Colours of methods: Paul Tol's muted scheme, which colour-blind people tell apart, and black.
+const COLOURS: [RGBColor; 10] = [
+    RGBColor(0x33, 0x22, 0x88),
+    RGBColor(0xCC, 0x66, 0x77),
+    RGBColor(0x11, 0x77, 0x33),
+    RGBColor(0x88, 0xCC, 0xEE),
+    RGBColor(0x88, 0x22, 0x55),
+    RGBColor(0xDD, 0xCC, 0x77),
+    RGBColor(0x44, 0xAA, 0x99),
+    RGBColor(0xAA, 0x44, 0x99),
+    RGBColor(0x99, 0x99, 0x33),
+    BLACK,
+];
 /// Pixels.
 const SIZE: (u32, u32) = (940, 460);
 /// Pixels on the right for the names of the lines, which would lie on the lines elsewhere.
@@ -101,7 +116,7 @@ fn over_labels(gathered: &Gathered) -> Vec<Series> {
             Narration::Scrambled => return None,
         };
         let points: Vec<_> = shares.iter().filter_map(point).collect();
-        (!points.is_empty()).then_some(Series { name, points })
+        (!points.is_empty()).then_some(Series { name, is_control: false, points })
     };
     gathered.plan().rows().into_iter().filter_map(series).collect()
 }
@@ -150,8 +165,9 @@ fn curve(method: &str, narration: Narration, runs: &[BTreeMap<u64, f64>]) -> Opt
         Some((epoch as f64, Spread::of(&values)?))
     };
     let points: Vec<_> = epochs.into_iter().filter_map(point).collect();
-    let suffix = if narration == Narration::Scrambled { ", scrambled" } else { "" };
-    (!points.is_empty()).then(|| Series { name: format!("{method}{suffix}"), points })
+    let is_control = narration == Narration::Scrambled;
+    let suffix = if is_control { ", scrambled" } else { "" };
+    (!points.is_empty()).then(|| Series { name: format!("{method}{suffix}"), is_control, points })
 }
 
 /// The values called `name` in the epochs of an event log, in order; held-out ones are logged after training ones.
@@ -214,22 +230,37 @@ where
         .x_label_area_size(X_LABELS)
         .y_label_area_size(Y_LABELS)
         .build_cartesian_2d(x, with_margin(least, most))?;
-    chart.configure_mesh().x_labels(6).x_desc(axes.0).y_desc(axes.1).light_line_style(WHITE).draw()?;
-    for (number, series) in series.iter().enumerate() {
-        let colour = Palette99::pick(number).to_rgba();
-        let means = series.points.iter().map(|(x, spread)| (*x, spread.mean));
-        chart.draw_series(LineSeries::new(means, colour.stroke_width(2)).point_size(3))?;
+    chart
+        .configure_mesh()
+        .x_labels(6)
+        .x_label_formatter(&|x| x.to_string())
+        .x_desc(axes.0)
+        .y_desc(axes.1)
+        .light_line_style(WHITE)
+        .draw()?;
+    let (left, font) = ((SIZE.0 - NAMES + MARGIN).cast_signed(), ("sans-serif", 12).into_font());
+    let mut methods = 0;
+    for (series, y) in series.iter().zip((MARGIN.cast_signed()..).step_by(16)) {
+        methods += usize::from(!series.is_control);
+        let colour = COLOURS[methods.saturating_sub(1) % COLOURS.len()];
+        let line = colour.stroke_width(2);
+        let means: Vec<(f64, f64)> = series.points.iter().map(|(x, spread)| (*x, spread.mean)).collect();
+        if series.is_control {
+            chart.draw_series(DashedLineSeries::new(means.clone(), 4, 3, line))?;
+            for dash in [[(left, y), (left + 7, y)], [(left + 11, y), (left + 18, y)]] {
+                area.draw(&PathElement::new(dash, line))?;
+            }
+        } else {
+            chart.draw_series(LineSeries::new(means.clone(), line))?;
+            area.draw(&PathElement::new([(left, y), (left + 18, y)], line))?;
+        }
+        chart.draw_series(means.into_iter().map(|mean| Circle::new(mean, 3, colour.filled())))?;
         let whiskers = series.points.iter().map(|(x, spread)| {
             let ends = [(*x, spread.mean - spread.std), (*x, spread.mean + spread.std)];
             PathElement::new(ends, colour.stroke_width(1))
         });
         chart.draw_series(whiskers)?;
-    }
-    let (left, style) = ((SIZE.0 - NAMES + MARGIN).cast_signed(), ("sans-serif", 12).into_font());
-    for ((number, series), y) in series.iter().enumerate().zip((MARGIN.cast_signed()..).step_by(16)) {
-        let colour = Palette99::pick(number).to_rgba();
-        area.draw(&PathElement::new([(left, y), (left + 18, y)], colour.stroke_width(2)))?;
-        area.draw(&Text::new(series.name.clone(), (left + 24, y - 6), style.clone()))?;
+        area.draw(&Text::new(series.name.clone(), (left + 24, y - 6), font.clone()))?;
     }
     area.present()?;
     Ok(())
@@ -245,6 +276,7 @@ mod tests {
         let point = |x: f64, mean: f64| (x, Spread { mean, std: 0.02, count: 2 });
         let series = ["paper", "ours"].map(|name| Series {
             name: name.to_owned(),
+            is_control: name == "ours",
             points: vec![point(1.0, 0.5), point(2.0, 0.6), point(3.0, 0.7)],
         });
         let path = dir.path().join("f.svg");
