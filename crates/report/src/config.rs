@@ -27,6 +27,8 @@ pub struct CompareConfig {
     pub gaze: bool,
     /// The method that the others are held against.
     pub subject: String,
+    /// Methods of an ablation, each held against the one before it; those that are not run are passed over.
+    pub steps: Vec<String>,
     /// Methods whose held-out alignment is drawn over the epochs.
     pub curves: Vec<String>,
     /// Whether those methods keep the weights of every epoch, so that affinity is drawn over the epochs, too; on disk a cell's weights
@@ -46,6 +48,9 @@ impl Default for CompareConfig {
             label_shares: vec![1.0, 0.1, 0.02],
             gaze: true,
             subject: "ours".to_owned(),
+            steps: ["random", "classification", "classification-contrastive", "paper"]
+                .map(str::to_owned)
+                .to_vec(),
             curves: vec!["paper".to_owned(), "ours".to_owned()],
             snapshots: false,
             curve_value: "alignment_auc".to_owned(),

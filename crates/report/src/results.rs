@@ -15,6 +15,8 @@ pub struct Notes {
     pub sizes: Vec<String>,
     /// The method that the others are held against.
     pub subject: String,
+    /// Methods of an ablation, each held against the one before it.
+    pub steps: Vec<String>,
     /// Figures to show: what each shows, and its path from the page.
     pub figures: Vec<(String, String)>,
     /// Whose pictures were learned on.
@@ -65,6 +67,7 @@ fn page(gathered: &Gathered, notes: &Notes) -> String {
     for line in &notes.sizes {
         page += &format!("- {line}\n");
     }
+    page += "- Why methods come out as they do, and what was tried: docs/method.md.\n";
     page += &missing(gathered);
     let mut section = |title: &str, words: &str, table: String| {
         page += &format!("\n## {title}\n\n{words}\n\n{table}");
@@ -83,7 +86,7 @@ fn page(gathered: &Gathered, notes: &Notes) -> String {
     section(
         "Differences",
         "In points of F1, turn by turn, with the number of turns above 0: what does not depend on how hard a fold is.",
-        tables::differences(gathered, &notes.subject),
+        tables::differences(gathered, &notes.subject, &notes.steps),
     );
     if gathered.plan().gaze {
         section(

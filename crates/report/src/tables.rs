@@ -139,7 +139,7 @@ pub fn speech(gathered: &Gathered) -> String {
 }
 
 /// The differences that the comparison is about: `a` minus `b` in F1, turn by turn.
-pub fn differences(gathered: &Gathered, subject: &str) -> String {
+pub fn differences(gathered: &Gathered, subject: &str, steps: &[String]) -> String {
     let shares = &gathered.plan().label_shares;
     let columns: Vec<(Protocol, f64)> = [Protocol::Probe, Protocol::Finetuning]
         .into_iter()
@@ -161,6 +161,12 @@ pub fn differences(gathered: &Gathered, subject: &str) -> String {
     for method in methods.iter().filter(|method| method.hears) {
         let name = method.name.as_str();
         row(format!("{name}: matched − scrambled"), (name, Narration::Matched), (name, Narration::Scrambled));
+    }
+    let known: Vec<&Method> =
+        steps.iter().filter_map(|step| methods.iter().find(|method| method.name == *step)).collect();
+    for pair in known.windows(2) {
+        let name = format!("{} − {}", pair[1].title, pair[0].title);
+        row(name, (&pair[1].name, Narration::Matched), (&pair[0].name, Narration::Matched));
     }
     if methods.iter().any(|method| method.name == subject) {
         for other in methods.iter().filter(|method| method.name != subject) {

@@ -67,7 +67,8 @@ fn page_of(root: &Path, plan: &Plan, is_done: impl Fn(&Cell) -> bool, pictures: 
     let gathered = Gathered::read(plan.clone(), root, is_done).expect("figures");
     let config = CompareConfig::default();
     let figures = write_figures(&gathered, &config, &root.join("figures")).expect("drawn");
-    let notes = Notes { sizes: vec!["small".into()], subject: "ours".into(), figures, pictures };
+    let steps = ["ours", "nobody", "order"].map(str::to_owned).to_vec();
+    let notes = Notes { sizes: vec!["small".into()], subject: "ours".into(), steps, figures, pictures };
     write_results(&root.join("results.md"), &gathered, &notes).expect("written");
     fs::read_to_string(root.join("results.md")).expect("a page")
 }
@@ -98,6 +99,8 @@ fn means_spreads_and_differences_are_those_of_the_cells() {
     must_have(&page, &["ours, scrambled", "42.5 ± 1.3 (53 / 33)", "17.0 ± 0.5 (27 / 7)"]);
     must_have(&page, &["ours: matched − scrambled", "+10.0 ± 0.0 (4/4)", "+4.0 ± 0.0 (4/4)"]);
     must_have(&page, &["ours − random", "+10.0 ± 0.0 (4/4)"]);
+    // what is not run is passed over
+    must_have(&page, &["order − ours", "-10.0 ± 0.0 (0/4)", "-4.0 ± 0.0 (0/4)"]);
     must_have(&page, &["static map", "3.50 ± 0.00", "1.00 ± 0.00"]);
     must_have(
         &page,

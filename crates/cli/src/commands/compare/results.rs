@@ -35,8 +35,13 @@ pub fn write(args: &Compare, recipe: &Recipe, plan: Plan, bench: &Bench<'_>) -> 
         }
         _ => Pictures::Simulated,
     };
-    let notes =
-        Notes { sizes: sizes(recipe, bench), subject: recipe.compare.subject.clone(), figures, pictures };
+    let notes = Notes {
+        sizes: sizes(recipe, bench),
+        subject: recipe.compare.subject.clone(),
+        steps: recipe.compare.steps.clone(),
+        figures,
+        pictures,
+    };
     write_results(&args.results, &gathered, &notes)?;
     let total = gathered.plan().cells().len();
     println!("{} of {total} cells done: {}", total - gathered.missing().len(), args.results.display());
