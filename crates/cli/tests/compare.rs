@@ -189,6 +189,25 @@ fn clips_are_made_anew_with_their_study() {
     assert!(frames() > before);
 }
 
+/// Two processes at once, from nothing: one makes the data, both make cells, none is in the other's way.
+#[test]
+fn two_processes_fill_one_folder() {
+    let comparison = Comparison::new();
+    let few = ["--only", "random", "--set", "compare.label_shares=[1.0]", "--set", "compare.gaze=false"];
+    std::thread::scope(|scope| {
+        let calls = [(); 2].map(|()| scope.spawn(|| comparison.call(&few)));
+        for call in calls {
+            let said = call.join().expect("called");
+            assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+        }
+    });
+    for cell in
+        ["fold-0-seed-4/probe", "fold-0-seed-4/planes-100", "fold-1-seed-4/probe", "fold-1-seed-4/planes-100"]
+    {
+        comparison.made(&format!("matched/random/{cell}"));
+    }
+}
+
 #[test]
 fn without_the_imagenet_file_its_rows_are_left_out_and_the_page_says_so() {
     let comparison = Comparison::new();

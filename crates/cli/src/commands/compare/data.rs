@@ -1,5 +1,7 @@
 //! The two studies of the comparison, matched and scrambled, and their clips.
 
+#[cfg(feature = "media")]
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 #[cfg(feature = "media")]
@@ -65,6 +67,7 @@ impl Data {
             Narration::Scrambled => sonovox_simulate::Narration::Scrambled,
         };
         let study = self.study(narration);
+        let _alone = self.alone(narration)?;
         if !self.is_of(&study, &simulate)? {
             self.forget_clips(narration, overwrite)?;
             let bar = crate::progress::bar(0, &format!("simulate, {narration}"));
@@ -72,7 +75,6 @@ impl Data {
                 bar.set_length(of as u64);
                 bar.set_position(done as u64);
             };
-            std::fs::create_dir_all(self.root.join(narration.to_string()))?;
             sonovox_simulate::run(&simulate, &study, overwrite, &mut follow)?;
             bar.finish_and_clear();
         }
@@ -106,6 +108,24 @@ impl Data {
             clips.display()
         );
         Ok(true)
+    }
+
+    /// Waits until no other process makes this data; the lock ends with the process, however that ends.
+    #[cfg(feature = "media")]
+    fn alone(&self, narration: Narration) -> Result<File> {
+        let folder = self.root.join(narration.to_string());
+        std::fs::create_dir_all(&folder)?;
+        let path = folder.join(".lock");
+        let lock = File::create(&path).with_context(|| path.display().to_string())?;
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => {
+                eprintln!("{}: waiting for another process that makes it", folder.display());
+                lock.lock().with_context(|| path.display().to_string())?;
+            }
+            // some network file systems have no locks: there nobody is kept out
+            Ok(()) | Err(TryLockError::Error(_)) => {}
+        }
+        Ok(lock)
     }
 
     /// Removes the clips, whole or unfinished, before their study is made anew: its tables may be the same as before, so that nothing
