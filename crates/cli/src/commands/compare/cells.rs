@@ -35,6 +35,7 @@ pub enum State {
 }
 
 /// All that cells are made of.
+#[derive(Clone)]
 pub struct Bench<'a> {
     args: &'a Compare,
     recipe: &'a Recipe,

@@ -16,6 +16,7 @@ mod results;
 mod watch;
 
 use anyhow::{Result, bail};
+use candle_core::Device;
 use sonovox_ops::Place;
 use sonovox_report::{Cell, Method, Plan};
 
@@ -53,7 +54,6 @@ pub fn run(args: &Compare) -> Result<Ended> {
         return Ok(Ended::Done);
     }
     let watch = Watch::new(interrupt::flag()?, args.hours);
-    let bench = bench.on(args.compute.device.open()?);
     let ended = fill(&plan, args, &recipe, &bench, share, &watch);
     results::write(args, &recipe, plan, &bench)?;
     ended
@@ -68,6 +68,9 @@ fn fill(
     share: Share,
     watch: &Watch,
 ) -> Result<Ended> {
+    // one to each job: the libraries of a card are not for two threads at once
+    let devices: Vec<Device> =
+        (0..share.jobs).map(|_| args.compute.device.open()).collect::<candle_core::Result<_>>()?;
     let is_asked = |cell: &Cell| args.only.is_empty() || args.only.contains(&cell.method);
     let cells: Vec<Cell> = plan.cells().into_iter().filter(is_asked).collect();
     for narration in data::needed(&cells) {
@@ -75,7 +78,7 @@ fn fill(
             return Ok(stopped(watch));
         }
     }
-    match Queue::new(bench, watch, args.common.overwrite, cells).run(share)? {
+    match Queue::new(bench, watch, args.common.overwrite, cells).run(share, &devices)? {
         Outcome::Done => {}
         Outcome::Stopped => return Ok(stopped(watch)),
         Outcome::Elsewhere(cells) => println!(

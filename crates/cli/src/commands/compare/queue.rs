@@ -3,6 +3,8 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, anyhow, bail, ensure};
+use candle_core::Device;
+use rayon::ThreadPool;
 use sonovox_artifact::ArtifactError;
 use sonovox_report::Cell;
 
@@ -80,18 +82,20 @@ impl<'a> Queue<'a> {
         Self { bench, watch, overwrite, total, left: Mutex::new(left), changed: Condvar::new() }
     }
 
-    /// Makes what is missing.
+    /// Makes what is missing, a worker on each of `devices`.
     ///
     /// # Errors
     /// When a cell of other settings is in the way, or cells failed: the first of them is named, after all others are done.
-    pub fn run(self, share: Share) -> Result<Outcome> {
-        let pools: Vec<rayon::ThreadPool> =
-            (0..share.jobs).map(|_| pool(share.threads)).collect::<Result<_>>()?;
+    pub fn run(self, share: Share, devices: &[Device]) -> Result<Outcome> {
+        let workers =
+            devices.iter().map(|device| Ok((pool(share.threads)?, self.bench.clone().on(device.clone()))));
+        let workers: Vec<(ThreadPool, Bench<'_>)> = workers.collect::<Result<_>>()?;
         std::thread::scope(|scope| {
-            for pool in &pools {
-                scope.spawn(|| pool.install(|| self.work()));
+            for (pool, bench) in &workers {
+                scope.spawn(|| pool.install(|| self.work(bench)));
             }
         });
+        drop(workers);
         let left = self.left.into_inner().unwrap_or_else(PoisonError::into_inner);
         if let Some(refused) = left.refused {
             return Err(refused);
@@ -107,10 +111,10 @@ impl<'a> Queue<'a> {
     }
 
     /// One worker.
-    fn work(&self) {
+    fn work(&self, bench: &Bench<'_>) {
         while let Some((number, cell)) = self.take() {
             eprintln!("[{}/{}] {cell}", number + 1, self.total);
-            let ended = tracing::info_span!("cell", %cell).in_scope(|| self.bench.make(&cell, self.watch));
+            let ended = tracing::info_span!("cell", %cell).in_scope(|| bench.make(&cell, self.watch));
             let mut left = self.lock();
             left.under_way.retain(|other| *other != cell);
             match ended {
