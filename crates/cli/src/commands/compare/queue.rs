@@ -112,6 +112,7 @@ impl<'a> Queue<'a> {
 
     /// One worker.
     fn work(&self, bench: &Bench<'_>) {
+        let _told = TellOfPanic(self);
         while let Some((number, cell)) = self.take() {
             eprintln!("[{}/{}] {cell}", number + 1, self.total);
             let ended = tracing::info_span!("cell", %cell).in_scope(|| bench.make(&cell, self.watch));
@@ -192,6 +193,18 @@ impl<'a> Queue<'a> {
 
     fn lock(&self) -> MutexGuard<'_, Left> {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a worker panics, the others take nothing more and do not wait for its cell.
+struct TellOfPanic<'q>(&'q Queue<'q>);
+
+impl Drop for TellOfPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.lock().refused = Some(anyhow!("a worker panicked"));
+            self.0.changed.notify_all();
+        }
     }
 }
 
