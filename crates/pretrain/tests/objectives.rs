@@ -6,18 +6,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
-use sonovox_artifact::OnExisting;
 use sonovox_artifact::clips::ClipsArtifact;
 use sonovox_model::{Preset, ProjectionConfig};
 use sonovox_ops::optim::{AdamW, AdamWConfig, Optimizer};
 use sonovox_ops::{ParamStore, backward};
 use sonovox_pretrain::{
     ClusterConfig, Clusters, Contrastive, Curriculum, Join, Library, LossWeights, Moment, Negatives,
-    Networks, Objective, PacingKind, Plan, Pool, PretrainConfig, Request, Sampler, Source, Summary, run,
+    Networks, Objective, PacingKind, Plan, Pool, PretrainConfig, Sampler, Source, Summary, run,
 };
-use sonovox_study::SplitConfig;
 use sonovox_train::{BatchSource, Keep, OptimizerConfig, Silent};
-use support::{Speech, write_clips};
+use support::{SPLIT, Speech, request, write_clips};
 
 /// A tiny network on batches of eight pairs, with the losses of `weights`.
 fn config(weights: LossWeights) -> PretrainConfig {
@@ -383,17 +381,7 @@ fn held_out(dir: &Path, speech: Speech, weights: LossWeights, name: &str) -> f64
     config.sync.easy_share = 0.8;
     let out =
         dir.join(format!("{name}-{}-{}", config.weights.cls, clips.file_name().expect("named").display()));
-    let split = SplitConfig { validation: 0.25, test: 0.25, seed: 1, ..SplitConfig::default() };
-    let request = Request {
-        clips: &clips,
-        out: &out,
-        config: &config,
-        split: &split,
-        seed: 5,
-        device: Device::Cpu,
-        existing: OnExisting::Refuse,
-        snapshots: false,
-    };
+    let request = request(&clips, &out, &config, &SPLIT);
     let Summary::Finished { details, .. } = run(&request, &mut Silent).expect("trained") else {
         panic!("interrupted")
     };
@@ -469,18 +457,7 @@ fn every_method_runs_from_clips_to_an_encoder() {
     for (name, config) in methods {
         config.validate().expect(name);
         let out = dir.path().join(name);
-        let split = SplitConfig { validation: 0.25, test: 0.25, seed: 1, ..SplitConfig::default() };
-        let (device, existing) = (Device::Cpu, OnExisting::Refuse);
-        let request = Request {
-            clips: &clips,
-            out: &out,
-            config: &config,
-            split: &split,
-            seed: 5,
-            device,
-            existing,
-            snapshots: false,
-        };
+        let request = request(&clips, &out, &config, &SPLIT);
         let Summary::Finished { details, .. } = run(&request, &mut Silent).expect(name) else {
             panic!("interrupted")
         };

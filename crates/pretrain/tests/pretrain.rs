@@ -18,7 +18,7 @@ use sonovox_pretrain::{
 };
 use sonovox_study::{Split, SplitConfig, SplitItem};
 use sonovox_train::{BatchSource, Keep, Monitor, OptimizerConfig, Silent};
-use support::{Speech, write_clips};
+use support::{SPLIT, Speech, request, write_clips};
 
 fn config() -> PretrainConfig {
     let mut config = PretrainConfig { encoder: Preset::Tiny, eval_pairs: 64, ..PretrainConfig::default() };
@@ -39,20 +39,7 @@ fn pretrain(
     existing: OnExisting,
     monitor: &mut dyn Monitor,
 ) -> Result<Summary, PretrainError> {
-    let split = SplitConfig { validation: 0.25, test: 0.25, seed: 1, ..SplitConfig::default() };
-    run(
-        &Request {
-            clips,
-            out,
-            config,
-            split: &split,
-            seed: 5,
-            device: Device::Cpu,
-            existing,
-            snapshots: false,
-        },
-        monitor,
-    )
+    run(&Request { existing, ..request(clips, out, config, &SPLIT) }, monitor)
 }
 
 fn held_out(summary: &Summary, name: &str) -> f64 {
@@ -245,8 +232,7 @@ fn test_subjects_are_never_looked_at() {
     let subjects: Vec<_> = (0..8).map(|i| format!("s{i}")).collect();
     let items: Vec<_> =
         subjects.iter().map(|subject| SplitItem { subject, ..SplitItem::default() }).collect();
-    let split = SplitConfig { validation: 0.25, test: 0.25, seed: 1, ..SplitConfig::default() };
-    let split = split.split(&items).expect("split");
+    let split = SPLIT.split(&items).expect("split");
     let looked_at = details.train_subjects.iter().chain(&details.validation_subjects);
     assert!(looked_at.clone().all(|subject| split.of(subject) != Some(Split::Test)));
     assert_eq!(looked_at.count(), 6);
@@ -262,17 +248,7 @@ fn with_folds_the_tested_one_is_never_opened() {
     let mut tested = Vec::new();
     for fold in 0..4 {
         let (out, split) = (dir.path().join(format!("fold-{fold}")), SplitConfig { fold, ..folds });
-        let (device, existing) = (Device::Cpu, OnExisting::Refuse);
-        let request = Request {
-            clips: &clips,
-            out: &out,
-            config: &config,
-            split: &split,
-            seed: 5,
-            device,
-            existing,
-            snapshots: false,
-        };
+        let request = request(&clips, &out, &config, &split);
         let Summary::Finished { details, .. } = run(&request, &mut Silent).expect("trained") else {
             panic!("finished")
         };

@@ -11,16 +11,15 @@ use candle_core::{DType, Device, Tensor};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sonovox_artifact::clips::ClipsArtifact;
-use sonovox_artifact::{Artifact, OnExisting, Stage};
+use sonovox_artifact::{Artifact, Stage};
 use sonovox_model::{ImageNetWeights, Preset, WhisperEncoder};
 use sonovox_ops::{ParamStore, backward};
 use sonovox_pretrain::{
-    Aligner, Library, Moment, Networks, Objective, Plan, Pool, PretrainConfig, PretrainError, Request,
-    Sampler, Source, Summary, WhisperConfig, run,
+    Aligner, Library, Moment, Networks, Objective, Plan, Pool, PretrainConfig, PretrainError, Sampler,
+    Source, Summary, WhisperConfig, run,
 };
-use sonovox_study::SplitConfig;
 use sonovox_train::{BatchSource, Keep, OptimizerConfig, Silent};
-use support::{BANDS, Speech, write_clips, write_clips_of};
+use support::{BANDS, SPLIT, Speech, request, write_clips, write_clips_of};
 
 /// Width of the tiny Whisper.
 const WIDTH: usize = 16;
@@ -38,19 +37,7 @@ fn config() -> PretrainConfig {
 }
 
 fn pretrain(clips: &Path, out: &Path, config: &PretrainConfig) -> Result<Summary, PretrainError> {
-    let split = SplitConfig { validation: 0.25, test: 0.25, seed: 1, ..SplitConfig::default() };
-    let existing = OnExisting::Refuse;
-    let request = Request {
-        clips,
-        out,
-        config,
-        split: &split,
-        seed: 5,
-        device: Device::Cpu,
-        existing,
-        snapshots: false,
-    };
-    run(&request, &mut Silent)
+    run(&request(clips, out, config, &SPLIT), &mut Silent)
 }
 
 fn manifest(artifact: &Path) -> serde_json::Value {

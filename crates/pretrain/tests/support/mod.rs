@@ -3,11 +3,28 @@
 
 use std::path::Path;
 
+use candle_core::Device;
 use half::f16;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sonovox_artifact::clips::{ClipHeader, ClipWriter, ClipsDetails, SpectrogramFacts};
 use sonovox_artifact::{ArtifactWriter, Begin, Counts, OnExisting, RunFacts, Stage};
+use sonovox_pretrain::{PretrainConfig, Request};
+use sonovox_study::SplitConfig;
+
+/// Half of the subjects to train on, a quarter to choose by.
+pub const SPLIT: SplitConfig = SplitConfig { validation: 0.25, test: 0.25, seed: 1, folds: 0, fold: 0 };
+
+/// A run on the CPU into a place where nothing is.
+pub fn request<'a>(
+    clips: &'a Path,
+    out: &'a Path,
+    config: &'a PretrainConfig,
+    split: &'a SplitConfig,
+) -> Request<'a> {
+    let (device, existing) = (Device::Cpu, OnExisting::Refuse);
+    Request { clips, out, config, split, seed: 5, device, existing, snapshots: false }
+}
 
 pub const HEIGHT: usize = 32;
 pub const WIDTH: usize = 40;
