@@ -36,6 +36,7 @@ mod se;
 mod simd;
 mod softmax_kl;
 mod squeeze_excite;
+mod threads;
 
 pub mod optim;
 
@@ -57,3 +58,4 @@ pub use relu6::relu6;
 pub use se::se_scale_add_relu;
 pub use softmax_kl::softmax_kl;
 pub use squeeze_excite::SqueezeExcite;
+pub use threads::limit_candle_threads;

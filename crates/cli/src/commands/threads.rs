@@ -12,17 +12,28 @@ const STACK_BYTES: usize = 8 << 20;
 /// operation out; from outside of a pool each operation, of thousands a second, would be handed over and waited for. Loaders use the
 /// global pool, so that none waits for a thread that waits for it.
 pub fn computing<T: Send>(compute: &Compute, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
-    pool(set_up(compute)?)?.install(work)
+    let threads = count(compute)?;
+    set_up(compute, threads)?;
+    pool(threads)?.install(work)
 }
 
-/// Sets up the process before anything computes: its memory, and the global pool with `--threads` threads; how many these are.
-pub fn set_up(compute: &Compute) -> Result<usize> {
-    sonovox_ops::keep_freed_memory();
-    if let Some(threads) = compute.threads {
-        ensure!(threads >= 1, "--threads must be at least 1, found {threads}");
-        ThreadPoolBuilder::new().num_threads(threads).build_global().context("--threads")?;
+/// `--threads`, or one to a core.
+pub fn count(compute: &Compute) -> Result<usize> {
+    match compute.threads {
+        Some(threads) => {
+            ensure!(threads >= 1, "--threads must be at least 1, found {threads}");
+            Ok(threads)
+        }
+        None => Ok(std::thread::available_parallelism()?.get()),
     }
-    Ok(rayon::current_num_threads())
+}
+
+/// Sets up the process before it computes or starts a thread: its memory, candle's threads (`each` of them, as many as a pool has),
+/// and the global pool.
+pub fn set_up(compute: &Compute, each: usize) -> Result<()> {
+    sonovox_ops::keep_freed_memory();
+    sonovox_ops::limit_candle_threads(each);
+    ThreadPoolBuilder::new().num_threads(count(compute)?).build_global().context("--threads")
 }
 
 /// A pool of `threads` threads.

@@ -48,7 +48,8 @@ pub fn run(args: &Compare) -> Result<Ended> {
     let data = Data::new(&args.out);
     let bench = Bench::new(args, &recipe, &methods, &baselines, &data);
     bench.check()?;
-    let share = Share::of(threads::set_up(&args.compute)?, args.jobs, args.compute.device == Place::Cpu)?;
+    let share = Share::of(threads::count(&args.compute)?, args.jobs, args.compute.device == Place::Cpu)?;
+    threads::set_up(&args.compute, share.threads)?;
     if args.list {
         print!("{}", list::text(&plan, &bench, &data, share)?);
         return Ok(Ended::Done);
