@@ -9,11 +9,30 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use sonovox_artifact::clips::{ClipHeader, ClipWriter, ClipsDetails, SpectrogramFacts};
 use sonovox_artifact::{ArtifactWriter, Begin, Counts, OnExisting, RunFacts, Stage};
-use sonovox_pretrain::{PretrainConfig, Request};
+use sonovox_model::Preset;
+use sonovox_pretrain::{LossWeights, PretrainConfig, Request};
 use sonovox_study::SplitConfig;
+use sonovox_train::{Keep, OptimizerConfig};
 
 /// Half of the subjects to train on, a quarter to choose by.
 pub const SPLIT: SplitConfig = SplitConfig { validation: 0.25, test: 0.25, seed: 1, folds: 0, fold: 0 };
+
+/// A tiny network on batches of eight pairs, with the losses of `weights`.
+pub fn config(weights: LossWeights) -> PretrainConfig {
+    let views = weights.needs_views();
+    let mut config =
+        PretrainConfig { encoder: Preset::Tiny, weights, eval_pairs: 64, ..PretrainConfig::default() };
+    config.pairs.window_secs = 1.0;
+    config.pairs.groups = if views { 2 } else { 1 };
+    config.voiced_intervals = if views { 4 } else { 8 };
+    config.order_intervals = 8;
+    config.affine.frames = 8;
+    config.graph.clips = 4;
+    config.run.epochs = 1;
+    config.run.keep = Keep::Last;
+    config.run.optimizer = OptimizerConfig::AdamW { learning_rate: 5e-3, weight_decay: 0.01 };
+    config
+}
 
 /// A run on the CPU into a place where nothing is.
 pub fn request<'a>(
