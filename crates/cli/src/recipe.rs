@@ -203,6 +203,14 @@ mod tests {
         assert!(said.contains("tiny.toml") && said.contains("nothing else"), "{said}");
     }
 
+    #[test]
+    fn ours_with_graded_pacing_is_ours_but_for_the_pacing() {
+        let of = |method| with_methods("compare.toml", &[method], &[]).expect("recipe").pretrain;
+        let (ours, graded) = (of("ours.toml"), of("ours-graded.toml"));
+        assert_ne!(ours.pacing, graded.pacing);
+        assert_eq!(PretrainConfig { pacing: ours.pacing.clone(), ..graded }, ours);
+    }
+
     /// A method changes nothing of what makes a comparison fair: network, optimiser, number of steps.
     #[test]
     fn every_shipped_method_fits_every_study_and_changes_the_method_alone() {

@@ -116,7 +116,7 @@ pub struct RunFolder<'a> {
 
 /// Trains `task`, whose parameters live in `store`, leaving log and checkpoints in a folder.
 ///
-/// With [`RunFolder::resume`] the run goes on from the checkpoint in `dir` (from the start where there is none) and ends in the
+/// With [`RunFolder::resume`] the run goes on from the checkpoint there (from the start where there is none) and ends in the
 /// same bytes as a run that was never stopped.
 ///
 /// # Errors

@@ -3,8 +3,8 @@
 //! ```text
 //! recipe, methods ─▶ Plan ─▶ data: study and clips, matched and scrambled ─▶ cells ─▶ docs/results.md, figures
 //! ```
-//! Several cells are made side by side. A cell is a finished artifact or is made anew; a run that is stopped, or whose hours are over, leaves a checkpoint in its
-//! cell, with which the next call goes on.
+//! Several cells are made side by side. A cell is a finished artifact or is made anew; a run that is stopped, or whose hours are
+//! over, leaves a checkpoint in its cell, with which the next call goes on.
 
 mod baselines;
 mod cells;
@@ -32,6 +32,8 @@ use watch::Watch;
 
 /// Runs what is missing and writes what is there.
 pub fn run(args: &Compare) -> Result<Ended> {
+    let share = Share::of(threads::count(&args.compute)?, args.jobs, args.compute.device == Place::Cpu)?;
+    threads::set_up(&args.compute, share.threads)?;
     let recipe = Recipe::resolve(&args.common)?;
     recipe.compare.validate()?;
     let methods = methods::find(&recipe, &args.common)?;
@@ -48,8 +50,6 @@ pub fn run(args: &Compare) -> Result<Ended> {
     let data = Data::new(&args.out);
     let bench = Bench::new(args, &recipe, &methods, &baselines, &data);
     bench.check()?;
-    let share = Share::of(threads::count(&args.compute)?, args.jobs, args.compute.device == Place::Cpu)?;
-    threads::set_up(&args.compute, share.threads)?;
     if args.list {
         print!("{}", list::text(&plan, &bench, &data, share)?);
         return Ok(Ended::Done);
