@@ -14,18 +14,21 @@ use sonovox_alignment::{AlignmentConfig, AlignmentError, AlignmentReport, Reques
 use sonovox_artifact::OnExisting;
 use sonovox_artifact::clips::{ClipReader, ClipsArtifact};
 use sonovox_model::Preset;
-use sonovox_pretrain::PretrainConfig;
+use sonovox_pretrain::{LossWeights, PretrainConfig};
 use sonovox_study::SplitConfig;
 use sonovox_train::{Keep, OptimizerConfig, Silent};
 
 const SPLIT: SplitConfig = SplitConfig { validation: 0.2, test: 0.4, seed: 1, folds: 0, fold: 0 };
 
 fn pretrained(clips: &Path, out: PathBuf, steps: u64) -> PathBuf {
+    pretrained_by(LossWeights { cont: 1.0, ..LossWeights::none() }, clips, out, steps)
+}
+
+fn pretrained_by(weights: LossWeights, clips: &Path, out: PathBuf, steps: u64) -> PathBuf {
     let mut config = PretrainConfig { encoder: Preset::Tiny, eval_pairs: 16, ..PretrainConfig::default() };
+    config.weights = weights;
     config.pairs.window_secs = 1.0;
     config.pairs.groups = 1;
-    config.weights.cls = 0.0;
-    config.weights.ord = 0.0;
     config.voiced_intervals = 16;
     // two epochs where there are steps for them
     config.run.epochs = if steps > 1 { 2 } else { 1 };
@@ -142,6 +145,27 @@ fn content_is_told_from_small_talk_only_where_it_was_learned() {
     let text = fs::read_to_string(out("eval-trained").join("manifest.json")).expect("a manifest");
     let json: Value = serde_json::from_str(&text).expect("JSON");
     assert_eq!((&json["stage"], &json["inputs"][2]["stage"]), (&json!("alignment"), &json!("truth")));
+}
+
+/// Frames and speech are compared by what was trained to do so: the projections of an encoder that had L_cls alone were never trained to
+/// have cosines, and one that had L_sync alone has none.
+#[test]
+fn each_loss_is_judged_by_what_it_trained() {
+    let dir = tempfile::tempdir().expect("dir");
+    let out = |name: &str| dir.path().join(name);
+    write_clips(&out("clips"), 10, 48, Speech::Matching);
+    let of = |name: &str, weights: LossWeights| {
+        let encoder = pretrained_by(weights, &out("clips"), out(name), 250);
+        let report = evaluated(&encoder, &out("clips"), None, &out(&format!("eval-{name}")), false);
+        report.map(|report| report.retrieval.alignment_auc)
+    };
+    let cls = of("cls", LossWeights { cls: 1.0, ..LossWeights::none() }).expect("figures");
+    let sync = of("sync", LossWeights { sync: 1.0, ..LossWeights::none() }).expect("figures");
+    println!("L_cls {cls:.3}, L_sync {sync:.3}");
+    assert!(cls > 0.8 && sync > 0.8, "L_cls {cls:.3}, L_sync {sync:.3}");
+    let error =
+        of("ord", LossWeights { ord: 1.0, ..LossWeights::none() }).expect_err("nothing to judge").to_string();
+    assert!(error.contains("ord: expected an encoder trained to compare frames with speech"), "{error}");
 }
 
 #[test]

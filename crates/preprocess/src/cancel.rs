@@ -15,6 +15,11 @@ pub struct Cancel {
 }
 
 impl Cancel {
+    /// One that stops when `flag` is raised, too.
+    pub fn at(flag: Arc<AtomicBool>) -> Self {
+        Self { own: Arc::default(), outer: Some(flag) }
+    }
+
     /// Asks to stop.
     pub fn cancel(&self) {
         self.own.store(true, Ordering::Relaxed);

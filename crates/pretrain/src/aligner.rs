@@ -13,6 +13,7 @@ use sonovox_train::snapshots;
 
 use crate::library::{Library, Window};
 use crate::networks::Networks;
+use crate::objective::Objective;
 use crate::published;
 use crate::stage::PretrainDetails;
 use crate::{PretrainConfig, PretrainError};
@@ -23,6 +24,7 @@ const BATCH: usize = 32;
 /// Both encoders with their projections, and clips to look at.
 pub struct Aligner {
     networks: Networks,
+    objective: Objective,
     store: ParamStore,
     library: Library,
     device: Device,
@@ -30,6 +32,8 @@ pub struct Aligner {
     audible: Vec<bool>,
     details: PretrainDetails,
     window_secs: f64,
+    /// Of the windows of an interval's speech, about its time.
+    offsets: Vec<f64>,
 }
 
 impl Aligner {
@@ -37,7 +41,8 @@ impl Aligner {
     /// recordings as `members` does.
     ///
     /// # Errors
-    /// When the artifact is not of this version, its weights are not those of its config, or a clip cannot be read.
+    /// When the artifact is not of this version, its weights are not those of its config, nothing in it compares frames with speech, or
+    /// a clip cannot be read.
     pub fn open(
         encoder: &Artifact,
         clips: &ClipsArtifact,
@@ -46,6 +51,10 @@ impl Aligner {
     ) -> Result<Self, PretrainError> {
         let manifest = &encoder.manifest;
         let config: PretrainConfig = parsed(encoder, "config.pretrain", &manifest.config["pretrain"])?;
+        let objective = Objective::new(&config);
+        if !config.weights.compares() {
+            return Err(PretrainError::ComparesNothing { encoder: encoder.path.clone() });
+        }
         let details = parsed(encoder, "details", &manifest.details)?;
         let store = ParamStore::new(0, DType::F32, device);
         let whisper = published::reopen(encoder, config.whisper.as_ref(), clips, device)?;
@@ -55,7 +64,8 @@ impl Aligner {
         let rows = (config.pairs.window_secs / clips.details.spectrogram.hop_secs).round() as u64;
         let audible = members.iter().map(|&at| clips.details.recordings[at].rows >= rows.max(1)).collect();
         let (device, window_secs) = (device.clone(), config.pairs.window_secs);
-        Ok(Self { networks, store, library, device, audible, details, window_secs })
+        let offsets = config.pairs.window_offsets();
+        Ok(Self { networks, objective, store, library, device, audible, details, window_secs, offsets })
     }
 
     /// The weights of every epoch that `encoder` kept (`snapshots` of [`crate::Request`]), each with the number of epochs done.
@@ -89,9 +99,9 @@ impl Aligner {
         self.audible[recording]
     }
 
-    /// How alike every frame and every speech window are: cosines, `[frames, speech]`. Frames are (recording, frame), speech
-    /// windows (recording, seconds of their centre); a window that would reach past an end of its recording is moved
-    /// inside.
+    /// How alike every frame and every moment of speech are by what is trained to compare them, `[frames, speech]`: cosines where that is
+    /// L_cont, else logits. Frames are (recording, frame); speech (recording, seconds), of which all windows that belong to an
+    /// interval are heard; a window that would reach past an end of its recording is moved inside.
     ///
     /// # Errors
     /// When a clip cannot be read or a tensor operation fails.
@@ -103,34 +113,45 @@ impl Aligner {
         if frames.is_empty() || speech.is_empty() {
             return Ok(Vec::new());
         }
-        let video = no_grad(|| embed(frames, |part| self.look(part)))?;
-        let speech = no_grad(|| embed(speech, |part| self.hear(part)))?;
-        Ok(video.matmul(&speech.t()?)?.flatten_all()?.to_vec1()?)
+        let windows: Vec<(usize, f64)> = speech
+            .iter()
+            .flat_map(|&(recording, secs)| self.offsets.iter().map(move |offset| (recording, secs + offset)))
+            .collect();
+        let alike = no_grad(|| {
+            let video = in_batches(frames, |part| self.look(part))?;
+            let heard = in_batches(&windows, |part| self.hear(part))?;
+            let shape = [&[speech.len(), self.offsets.len()], &heard.dims()[1..]].concat();
+            Ok::<_, PretrainError>(self.objective.similarity(
+                &self.networks,
+                &video,
+                &heard.reshape(shape)?,
+            )?)
+        })?;
+        Ok(alike.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?)
     }
 
     fn look(&self, frames: &[(usize, usize)]) -> Result<Tensor, PretrainError> {
         let grey = self.library.frames(frames)?;
         let images = input::frames(grey, self.library.height(), self.library.width(), &self.device)?;
         let seen = self.networks.look(&[&images], Mode::Eval)?;
-        Ok(self.networks.project_video(&seen[0].pooled, Mode::Eval)?)
+        Ok(self.objective.of_frames(&self.networks, &seen[0])?)
     }
 
     fn hear(&self, windows: &[(usize, f64)]) -> Result<Tensor, PretrainError> {
         let at = |&(recording, secs): &(usize, f64)| Window { recording, secs, speed: 1.0 };
         let rows = self.library.speech(&windows.iter().map(at).collect::<Vec<_>>())?;
         let windows = input::speech(rows, self.library.time(), self.library.bands(), &self.device)?;
-        Ok(self.networks.project_speech(&self.networks.hear(&windows, Mode::Eval)?.pooled, Mode::Eval)?)
+        Ok(self.objective.of_speech(&self.networks, &self.networks.hear(&windows, Mode::Eval)?)?)
     }
 }
 
-/// Unit embeddings `[N, D]` of `items`, a batch at a time.
-fn embed<T>(
+/// What `of` gives for `items`, `[N, ..]`, a batch at a time.
+fn in_batches<T>(
     items: &[T],
     of: impl Fn(&[T]) -> Result<Tensor, PretrainError>,
 ) -> Result<Tensor, PretrainError> {
     let parts: Vec<Tensor> = items.chunks(BATCH).map(of).collect::<Result<_, _>>()?;
-    let z = Tensor::cat(&parts, 0)?.to_dtype(DType::F32)?;
-    Ok(z.broadcast_div(&z.sqr()?.sum_keepdim(1)?.sqrt()?.maximum(1e-12)?)?)
+    Ok(Tensor::cat(&parts, 0)?)
 }
 
 /// The networks' tensors under their names in one store.

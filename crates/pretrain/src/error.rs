@@ -50,6 +50,15 @@ pub enum PretrainError {
         /// What the clips hold.
         found: String,
     },
+    /// An encoder that was trained without a loss that compares frames with speech.
+    #[error(
+        "{encoder}: expected an encoder trained to compare frames with speech (weights.cont, weights.cls or weights.sync above 0), found \
+         none of these losses"
+    )]
+    ComparesNothing {
+        /// The pretrain artifact.
+        encoder: PathBuf,
+    },
     /// The clips or the output folder.
     #[error(transparent)]
     Artifact(#[from] ArtifactError),

@@ -34,7 +34,6 @@ impl HeldOut {
     pub fn evaluate(&self, networks: &Networks, objective: &Objective) -> Result<Evaluation, TrainError> {
         let mut means = Means::default();
         let mut seen = Seen::default();
-        let mut pairs = 0;
         for step in 0..self.batches {
             let batch = self.source.draw(step)?;
             if batch.frames().is_empty() {
@@ -43,14 +42,12 @@ impl HeldOut {
             let computed = objective.losses(networks, &batch, Moment::EVAL)?;
             means.add(&computed.parts);
             if let (Some(z), Some(drawn)) = (computed.embeddings, batch.pairs) {
-                pairs = z.video.dim(0)?;
                 seen.video.push(self.one_a_group(&z.video)?);
                 seen.speech.push(self.one_a_group(&z.speech)?);
                 seen.recordings.extend(drawn.recordings.iter().step_by(self.groups));
             }
         }
         let mut values = means.values();
-        values.extend(objective.chance(pairs)?.into_iter().map(|(name, level)| (name.to_owned(), level)));
         if seen.video.is_empty() {
             let of = |name: &str| values.iter().find(|(known, _)| known == name).map(|(_, value)| *value);
             let score = of("auc_sync").or(of("loss").map(|loss| -loss));

@@ -41,6 +41,7 @@ pub use library::{IntervalCounts, Library, Window};
 pub use networks::{Networks, Seen};
 pub use objective::{Computed, Embeddings, Moment, Objective};
 pub use pacing::Pace;
+pub use published::published_inputs;
 pub use sampler::{ClipTuple, Fragment, FrameCopy, OrderTuple, Pair, Pool, Sampler};
 pub use stage::{PretrainDetails, Request, Summary, run};
 pub use warp::Warp;

@@ -49,15 +49,14 @@ impl Published {
                     found: found.title().to_owned(),
                 });
             }
-            published.inputs.push(input(IMAGENET, path, sha256_file(path)?));
             published.init = Some(weights);
         }
         if let Some(whisper) = &config.whisper {
             let encoder = WhisperEncoder::open(&whisper.weights, whisper.context_secs, device)?;
             must_hear(&encoder, clips)?;
-            published.inputs.push(input(WHISPER, &whisper.weights, whisper_hash(&whisper.weights)?));
             published.whisper = Some(encoder);
         }
+        published.inputs = published_inputs(config)?;
         Ok(published)
     }
 
@@ -72,6 +71,21 @@ impl Published {
         }
         Ok(networks)
     }
+}
+
+/// The files of networks trained elsewhere that `config` asks for, by their hashes, as they stand in a pretrain artifact's inputs.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn published_inputs(config: &PretrainConfig) -> Result<Vec<InputRef>, PretrainError> {
+    let mut inputs = Vec::new();
+    if let Some(path) = &config.init {
+        inputs.push(input(IMAGENET, path, sha256_file(path)?));
+    }
+    if let Some(whisper) = &config.whisper {
+        inputs.push(input(WHISPER, &whisper.weights, whisper_hash(&whisper.weights)?));
+    }
+    Ok(inputs)
 }
 
 /// The Whisper that a finished pretrain artifact was trained beside, from where it lay then.

@@ -105,9 +105,9 @@ impl Shortcut {
         let rows = library.speech(&windows).map_err(TrainError::task)?;
         let windows = input::speech(rows, library.time(), library.bands(), &self.device)?;
         let seen = networks.look(&[&frames], Mode::Eval)?.swap_remove(0);
-        let video = networks.project_video(&seen.pooled, Mode::Eval)?;
+        let video = objective.of_frames(networks, &seen)?;
         let heard = networks.hear(&windows, Mode::Eval)?;
-        let speech = networks.project_speech(&heard.pooled, Mode::Eval)?.unsqueeze(1)?;
+        let speech = objective.of_speech(networks, &heard)?.unsqueeze(1)?;
         // speech asks: which of these frames is of my recording?
         let similarity = objective.similarity(networks, &video, &speech)?.t()?;
         let similarity: Vec<f32> = similarity.flatten_all()?.to_dtype(candle_core::DType::F32)?.to_vec1()?;

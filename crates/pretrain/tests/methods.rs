@@ -122,6 +122,6 @@ fn scrambled_speech_leaves_classification_and_synchronisation_at_chance() {
         let broken = held_out(dir.path(), Speech::Shuffled, weights, name);
         println!("{name}: {learned:.3} matching, {broken:.3} scrambled");
         assert!((0.3..0.7).contains(&broken), "{name}: {broken:.3} on scrambled speech");
-        assert!(learned > broken, "{name}: {learned:.3} matching, {broken:.3} scrambled");
+        assert!(learned > 0.7, "{name}: {learned:.3} matching, {broken:.3} scrambled");
     }
 }

@@ -11,8 +11,8 @@ use sonovox_model::ProjectionConfig;
 use sonovox_ops::optim::{AdamW, AdamWConfig, Optimizer};
 use sonovox_ops::{ParamStore, backward};
 use sonovox_pretrain::{
-    ClusterConfig, Clusters, Contrastive, Curriculum, Join, Library, LossWeights, Moment, Negatives,
-    Networks, Objective, Plan, Pool, PretrainConfig, Sampler, Source,
+    ClusterConfig, Clusters, Computed, Contrastive, Curriculum, Join, Library, LossWeights, Moment,
+    Negatives, Networks, Objective, Plan, Pool, PretrainConfig, Sampler, Source,
 };
 use sonovox_train::BatchSource;
 use support::{Speech, config, write_clips};
@@ -48,18 +48,18 @@ fn made(clips: &Path, config: &PretrainConfig) -> Trained {
 fn overfit(clips: &Path, config: &PretrainConfig, loss: &str, steps: u64) -> (f64, f64) {
     let Trained { store, networks, objective, source } = made(clips, config);
     let mut optimizer = AdamW::new(store.params(), AdamWConfig::default()).expect("optimiser");
-    let mut last = [0.0; 2];
+    let mut last = [[0.0; 2]; 2];
     for step in 0..steps {
         let batch = source.draw(step % 2).expect("batch");
         let losses = objective.losses(&networks, &batch, Moment::TRAIN).expect("losses");
         optimizer.step(&backward(&losses.total).expect("backward"), 3e-3, 1.0).expect("step");
-        let value =
-            losses.parts.iter().find(|(name, _)| *name == format!("loss_{loss}")).expect("the loss").1;
-        last[(step % 2) as usize] = value;
+        last[(step % 2) as usize] = ["loss", "chance"].map(|what| part(&losses, &format!("{what}_{loss}")));
     }
-    let chance = objective.chance(8).expect("chance");
-    let level = chance.iter().find(|(name, _)| *name == format!("chance_{loss}")).expect("a level").1;
-    ((last[0] + last[1]) / 2.0, level)
+    ((last[0][0] + last[1][0]) / 2.0, (last[0][1] + last[1][1]) / 2.0)
+}
+
+fn part(losses: &Computed, name: &str) -> f64 {
+    losses.parts.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("{name}")).1
 }
 
 /// Every loss by the name it is logged under.
@@ -186,20 +186,20 @@ fn clusters_of_one_stream_are_learned_by_the_other_and_each_loss_can_be_left_out
             assert_eq!(renewed, step == 0 || step == 60);
             let batch = source.draw(if step < 60 { step % 2 } else { 8 + step % 2 }).expect("batch");
             let intervals = &batch.pairs.as_ref().expect("pairs").intervals;
-            let targets = clusters.targets(intervals, progress).expect("targets");
+            let targets =
+                clusters.targets(intervals, source.sampler().by_recording(), progress).expect("targets");
             let moment = Moment { progress, clusters: Some(&targets), ..Moment::TRAIN };
             let losses = objective.losses(&networks, &batch, moment).expect("losses");
             let of =
                 |name: &str| losses.parts.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
             assert_eq!(of("loss_speech_clusters").is_some(), speech > 0.0, "step {step}");
             assert_eq!(of("loss_video_clusters").is_some(), video > 0.0 && step >= 60, "step {step}");
-            last = [of("loss_video_clusters"), of("loss_speech_clusters")].into_iter().flatten().collect();
+            let beside =
+                |clusters: &str| of(&format!("loss_{clusters}")).zip(of(&format!("chance_{clusters}")));
+            last = ["video_clusters", "speech_clusters"].into_iter().filter_map(beside).collect();
             optimizer.step(&backward(&losses.total).expect("backward"), 3e-3, 1.0).expect("step");
         }
-        let level =
-            objective.chance(8).expect("chance").into_iter().find(|(name, _)| name.ends_with("clusters"));
-        assert!(level.is_some_and(|(_, level)| (level - 6f64.ln()).abs() < 1e-12));
-        assert!(last.iter().all(|loss| *loss < 0.6 * 6f64.ln()), "{last:?}");
+        assert!(last.iter().all(|(loss, level)| *level <= 6f64.ln() && *loss < 0.6 * level), "{last:?}");
         let names: Vec<String> = store.params().into_iter().map(|(name, _)| name).collect();
         let with = |head: &str| names.iter().any(|name| name.starts_with(head));
         assert_eq!(
@@ -339,16 +339,25 @@ fn eq_2_trains_from_margins_that_are_not_clamped() {
     let config = PretrainConfig { contrastive: Contrastive::Paper, ..config(weights) };
     let Trained { store, networks, objective, source } = made(&clips, &config);
     let mut optimizer = AdamW::new(store.params(), AdamWConfig::default()).expect("optimiser");
-    let mut clamped = Vec::new();
+    let mut seen = Vec::new();
     for step in 0..200 {
         let losses = objective
             .losses(&networks, &source.draw(step % 2).expect("batch"), Moment::TRAIN)
             .expect("losses");
         optimizer.step(&backward(&losses.total).expect("backward"), 1e-3, 1.0).expect("step");
-        clamped.push(losses.parts.iter().find(|(name, _)| *name == "clamped_share").expect("a share").1);
+        seen.push(["clamped_share", "loss_cont", "chance_cont"].map(|name| part(&losses, name)));
     }
-    let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
-    println!("clamped: {:.2} at first, {:.2} at last", mean(&clamped[..10]), mean(&clamped[190..]));
-    assert!(mean(&clamped[..10]) > 0.1, "a fresh network clamps a good part of the pairs");
-    assert!(mean(&clamped[190..]) < 0.1, "a trained one few of those it knows");
+    let mean = |steps: &[[f64; 3]]| {
+        [0, 1, 2].map(|which| steps.iter().map(|values| values[which]).sum::<f64>() / steps.len() as f64)
+    };
+    let ([at_first, ..], [at_last, last, last_chance]) = (mean(&seen[..10]), mean(&seen[190..]));
+    let [_, fresh, fresh_chance] = seen[0];
+    println!("clamped: {at_first:.2} at first, {at_last:.2} at last");
+    println!(
+        "loss: {fresh:.2} of {fresh_chance:.2} before the first step, {last:.2} of {last_chance:.2} at last"
+    );
+    assert!(at_first > 0.1, "a fresh network clamps a good part of the pairs");
+    assert!(at_last < 0.1, "a trained one few of those it knows");
+    // the level is that of positives and negatives exchanged: a network that tells nothing is at it, whatever its embeddings' size
+    assert!((0.8..1.25).contains(&(fresh / fresh_chance)) && last < 0.6 * last_chance);
 }

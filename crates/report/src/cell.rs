@@ -35,20 +35,20 @@ pub struct Method {
     pub pretrains: bool,
     /// Whether a loss of it sees speech: then it is also run on scrambled narration.
     pub hears: bool,
-    /// Whether frames and speech get embeddings that can be compared.
-    pub embeds: bool,
+    /// Whether a loss of it compares frames with speech: then that is looked at, too.
+    pub compares: bool,
 }
 
 impl Method {
     /// A method of pretraining, called in tables what its file is called.
-    pub fn pretraining(name: impl Into<String>, hears: bool, embeds: bool) -> Self {
+    pub fn pretraining(name: impl Into<String>, hears: bool, compares: bool) -> Self {
         let name = name.into();
-        Self { title: name.clone(), name, pretrains: true, hears, embeds }
+        Self { title: name.clone(), name, pretrains: true, hears, compares }
     }
 
     /// A start without any pretraining of ours.
     pub fn baseline(name: &str, title: impl Into<String>) -> Self {
-        Self { name: name.to_owned(), title: title.into(), pretrains: false, hears: false, embeds: false }
+        Self { name: name.to_owned(), title: title.into(), pretrains: false, hears: false, compares: false }
     }
 }
 
@@ -176,7 +176,7 @@ impl Plan {
         if method.pretrains {
             kinds.push(Kind::Pretrain);
         }
-        if method.embeds {
+        if method.compares {
             kinds.push(Kind::Alignment);
         }
         kinds.push(Kind::Probe);
@@ -209,8 +209,8 @@ impl Plan {
 mod tests {
     use super::*;
 
-    fn method(name: &str, hears: bool, embeds: bool) -> Method {
-        Method::pretraining(name, hears, embeds)
+    fn method(name: &str, hears: bool, compares: bool) -> Method {
+        Method::pretraining(name, hears, compares)
     }
 
     #[test]

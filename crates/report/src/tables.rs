@@ -107,7 +107,7 @@ pub fn speech(gathered: &Gathered) -> String {
         |method, narration| {
             let shown =
                 |figure: Figure<'_>| show(gathered, (&method.name, narration), Kind::Alignment, figure, 2);
-            method.embeds.then(|| columns.iter().map(|(_, figure)| shown(figure)).collect())
+            method.compares.then(|| columns.iter().map(|(_, figure)| shown(figure)).collect())
         },
         &mut table,
     );

@@ -19,6 +19,7 @@ use sonovox_downstream::DownstreamError;
 #[cfg(feature = "media")]
 use sonovox_preprocess::PreprocessError;
 use sonovox_pretrain::PretrainError;
+use sonovox_report::ReportError;
 use sonovox_train::TrainError;
 
 use crate::args::{Command, Common};
@@ -70,8 +71,9 @@ fn print_recipe(common: &Common) -> Result<Ended> {
 /// 1 where a run failed on its way, 2 where its input or settings were refused.
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     let diverged = matches!(train_fault(error), Some(TrainError::Diverged { .. } | TrainError::Io { .. }));
-    let disk = matches!(artifact_fault(error), Some(ArtifactError::Io { .. }));
-    if diverged || disk { 1 } else { 2 }
+    let disk = matches!(artifact_fault(error), Some(ArtifactError::Io { .. }))
+        || matches!(error.downcast_ref(), Some(ReportError::Io { .. }));
+    if diverged || disk || error.is::<compare::CellsFailed>() { 1 } else { 2 }
 }
 
 /// The whole error on one line: every cause that the words before do not say already.

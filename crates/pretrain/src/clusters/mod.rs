@@ -35,7 +35,7 @@ const MOST_ROWS: usize = 16_384;
 const STATE: [&str; 3] = ["clusterings", "clusters_of_video", "clusters_of_speech"];
 
 /// What a batch's pairs are to be told as.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Targets {
     /// Which clustering, and so which heads.
     pub round: usize,
@@ -43,6 +43,10 @@ pub struct Targets {
     pub of_video: Vec<u32>,
     /// Cluster of its speech: what video is to tell. Empty where speech has not been clustered.
     pub of_speech: Vec<u32>,
+    /// What guessing by the sizes of video's clusters leaves of a loss, in nats.
+    pub entropy_of_video: f64,
+    /// The same of speech's.
+    pub entropy_of_speech: f64,
 }
 
 /// The clusters of all intervals.
@@ -101,8 +105,9 @@ impl Clusters {
         Ok(true)
     }
 
-    /// What pairs of `intervals` are to be told as; `None` before the first clustering.
-    pub fn targets(&self, intervals: &[usize], progress: f64) -> Option<Targets> {
+    /// What pairs of `intervals` are to be told as; `None` before the first clustering. `drawn_from`: all intervals that pairs are drawn
+    /// from.
+    pub fn targets(&self, intervals: &[usize], drawn_from: &[Vec<usize>], progress: f64) -> Option<Targets> {
         let of = |clusters: &[u32], is: bool| {
             if is { intervals.iter().map(|&at| clusters[at]).collect() } else { Vec::new() }
         };
@@ -110,22 +115,26 @@ impl Clusters {
             round: self.made - 1,
             of_video: of(&self.of_video, self.tells[Of::Video as usize]),
             of_speech: of(&self.of_speech, self.tells[Of::Speech as usize] && progress >= self.joint_from),
+            entropy_of_video: self.entropy(&self.of_video, drawn_from),
+            entropy_of_speech: self.entropy(&self.of_speech, drawn_from),
         })
+    }
+
+    /// Of the clusters of `intervals`, in nats.
+    fn entropy(&self, clusters: &[u32], intervals: &[Vec<usize>]) -> f64 {
+        let mut counts = vec![0.0; self.config.count];
+        intervals.iter().flatten().for_each(|&at| counts[clusters[at] as usize] += 1.0);
+        let all: f64 = counts.iter().sum();
+        counts.iter().filter(|&&n| n > 0.0).map(|n| -n / all * (n / all).ln()).sum()
     }
 
     /// For the event log: how many clusterings, and what guessing by the clusters' sizes would leave of the losses (the entropy of
     /// the clusters among `intervals`, in nats).
     pub fn report(&self, intervals: &[Vec<usize>]) -> Vec<(String, f64)> {
-        let entropy = |clusters: &[u32]| {
-            let mut counts = vec![0.0; self.config.count];
-            intervals.iter().flatten().for_each(|&at| counts[clusters[at] as usize] += 1.0);
-            let all: f64 = counts.iter().sum();
-            counts.iter().filter(|&&n| n > 0.0).map(|n| -n / all * (n / all).ln()).sum::<f64>()
-        };
         vec![
             ("clusterings".to_owned(), self.made as f64),
-            ("entropy_of_video".to_owned(), entropy(&self.of_video)),
-            ("entropy_of_speech".to_owned(), entropy(&self.of_speech)),
+            ("entropy_of_video".to_owned(), self.entropy(&self.of_video, intervals)),
+            ("entropy_of_speech".to_owned(), self.entropy(&self.of_speech, intervals)),
         ]
     }
 
@@ -297,17 +306,19 @@ mod tests {
     #[test]
     fn video_is_told_nothing_before_both_are_trained_and_a_checkpoint_keeps_all() {
         let mut one = clusters();
-        assert!(one.targets(&[0, 3], 0.3).is_none());
+        let all = [vec![0, 1], vec![2, 3]];
+        assert!(one.targets(&[0, 3], &all, 0.3).is_none());
         (one.made, one.of_video, one.of_speech) = (2, vec![0, 1, 2, 39], vec![5, 6, 7, 8]);
-        let early = Targets { round: 1, of_video: vec![39, 0], of_speech: vec![] };
-        assert_eq!(one.targets(&[3, 0], 0.3), Some(early.clone()));
+        let early = one.targets(&[3, 0], &all, 0.3).expect("clusters");
+        assert_eq!((early.round, &early.of_video[..], &early.of_speech[..]), (1, &[39, 0][..], &[][..]));
         let late = Targets { of_speech: vec![8, 5], ..early };
-        assert_eq!(one.targets(&[3, 0], 0.5), Some(late.clone()));
+        assert_eq!(one.targets(&[3, 0], &all, 0.5), Some(late.clone()));
         let mut other = clusters();
         other.load_state(&one.state().expect("state")).expect("fits");
-        assert_eq!(other.targets(&[3, 0], 0.5), Some(late));
+        assert_eq!(other.targets(&[3, 0], &all, 0.5), Some(late.clone()));
         assert!(other.load_state(&BTreeMap::new()).is_err());
-        let entropy = one.report(&[vec![0, 1], vec![2, 3]])[1].1;
+        let entropy = one.report(&all)[1].1;
+        assert_eq!(entropy, late.entropy_of_video);
         assert!((entropy - 4f64.ln()).abs() < 1e-12, "{entropy}");
     }
 }

@@ -82,9 +82,14 @@ impl LossWeights {
         self.cls > 0.0 || self.cont > 0.0
     }
 
+    /// Whether a loss is weighted that compares frames with speech, as embeddings or otherwise.
+    pub fn compares(&self) -> bool {
+        self.embeds_pairs() || self.sync > 0.0
+    }
+
     /// Whether a loss is weighted that hears speech.
     pub fn hears(&self) -> bool {
-        self.embeds_pairs() || self.sync > 0.0 || self.speech_views > 0.0 || self.clusters()
+        self.compares() || self.speech_views > 0.0 || self.clusters()
     }
 
     /// Whether a loss is weighted that is computed on pairs.

@@ -219,6 +219,12 @@ impl PretrainConfig {
                 self.curriculum.speech_alone == 0.0 || self.weights.cont > 0.0,
             ),
             ("voiced_intervals", "at least 2", self.voiced_intervals as f64, self.voiced_intervals >= 2),
+            (
+                "steps_per_epoch",
+                "at least 1",
+                self.steps_per_epoch.unwrap_or(1) as f64,
+                self.steps_per_epoch != Some(0),
+            ),
             ("order_intervals", "at least 1", self.order_intervals as f64, self.order_intervals >= 1),
             ("eval_pairs", "at least 2", self.eval_pairs as f64, self.eval_pairs >= 2),
             (

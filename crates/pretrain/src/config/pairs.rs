@@ -122,9 +122,14 @@ impl PairConfig {
             ("pairs.window_temperature", "above 0", self.window_temperature, self.window_temperature > 0.0),
             ("pairs.lag_secs", "a number", self.lag_secs, self.lag_secs.is_finite()),
             ("pairs.positive_jitter_secs", "0 or more", self.positive_jitter_secs.unwrap_or(0.0), {
-                self.positive_jitter_secs.is_none_or(|jitter| jitter >= 0.0)
+                self.positive_jitter_secs.is_none_or(|jitter| (0.0..f64::INFINITY).contains(&jitter))
             }),
-            ("pairs.snap_jitter_secs", "0 or more", self.snap_jitter_secs, self.snap_jitter_secs >= 0.0),
+            (
+                "pairs.snap_jitter_secs",
+                "0 or more",
+                self.snap_jitter_secs,
+                (0.0..f64::INFINITY).contains(&self.snap_jitter_secs),
+            ),
             (
                 "pairs.snap_to_utterance",
                 "false (0) where negatives are not \"batch\": a hard negative's window may not reach into the positive's",

@@ -13,6 +13,11 @@ use sonovox_ops::cross_entropy;
 
 use super::weighted::{cross_entropy_rows, weighted_mean};
 
+/// The loss of logits that tell nothing.
+pub fn chance() -> f64 {
+    std::f64::consts::LN_2
+}
+
 /// Frames and speech `[2 P, D]` as the classifier sees them: all positives, then all negatives.
 ///
 /// # Errors

@@ -15,7 +15,8 @@
 //! `sum w_i L_i / sum w_i`; a pair of low weight still serves the others as a negative. Weights carry no gradient.
 //!
 //! # Shapes
-//! frames `[P, D]`, speech `[P, W, D]`. Chance level of InfoNCE: (ln(P + 1) + ln P) / 2 with a hard negative, ln P without.
+//! frames `[P, D]`, speech `[P, W, D]`. Chance level of InfoNCE: (ln(P + 1) + ln P) / 2 with a hard negative, ln P without, where
+//! every pair has an interval to itself.
 
 use candle_core::{Result, Tensor};
 use sonovox_ops::{info_nce, paper_contrastive};
@@ -89,6 +90,17 @@ pub fn loss(
             Ok((loss, None))
         }
     }
+}
+
+/// InfoNCE of embeddings that are all equal; `has_hard`: each frame has a hard negative.
+pub fn chance(intervals: &[usize], has_hard: bool) -> f64 {
+    let of = |interval: &usize| {
+        // pairs of one interval leave each other's sums
+        let compared =
+            (intervals.len() + 1 - intervals.iter().filter(|other| *other == interval).count()) as f64;
+        ((compared + f64::from(u8::from(has_hard))).ln() + compared.ln()) / 2.0
+    };
+    intervals.iter().map(of).sum::<f64>() / intervals.len() as f64
 }
 
 fn plain(pairs: &Pairs<'_>, log_inv: &Tensor) -> Result<Tensor> {

@@ -8,6 +8,7 @@ mod classification;
 mod clusters;
 mod contrastive;
 mod graph;
+mod likeness;
 mod order;
 mod pairs;
 mod synchronisation;
@@ -17,10 +18,9 @@ mod views;
 mod weighted;
 mod windows;
 
-use candle_core::{D, DType, Device, Result, Tensor};
+use candle_core::{D, DType, Result, Tensor};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use sonovox_model::{SNIPPET_FRAMES, SNIPPETS};
 use sonovox_ops::{Mode, cross_entropy, no_grad};
 
 use crate::batch::{Batch, Clips};
@@ -30,7 +30,6 @@ use crate::{
     AffineConfig, Contrastive, Curriculum, GraphConfig, LossWeights, Negatives, Phase, PretrainConfig,
 };
 use graph::View;
-use pairs::Embedded;
 use windows::Windows;
 
 /// When and how a batch is looked at.
@@ -58,7 +57,7 @@ impl Moment<'_> {
 pub struct Computed {
     /// The weighted sum, a scalar.
     pub total: Tensor,
-    /// Each loss and each share, by name.
+    /// Each loss beside its chance level, and each share, by name.
     pub parts: Vec<(&'static str, f64)>,
     /// What is compared, where the batch has pairs and a loss compares embeddings.
     pub embeddings: Option<Embeddings>,
@@ -80,10 +79,8 @@ pub struct Objective {
     weights: LossWeights,
     windows: Windows,
     centre_by_recording: bool,
-    groups: usize,
     curriculum: Curriculum,
     views_temperature: f64,
-    clusters: usize,
     negatives: Negatives,
     affine: AffineConfig,
     graph: GraphConfig,
@@ -99,10 +96,8 @@ impl Objective {
             weights: config.weights.clone(),
             windows: Windows::new(&config.pairs),
             centre_by_recording: config.centre_by_recording,
-            groups: config.pairs.groups,
             curriculum: config.curriculum,
             views_temperature: config.views_temperature,
-            clusters: config.clusters.count,
             negatives: config.pairs.negatives,
             affine: config.affine,
             graph: config.graph,
@@ -140,13 +135,20 @@ impl Objective {
         if let (Some(tuples), Some(seen)) = (&batch.tuples, of_tuples)
             && let Some(logits) = networks.order(&seen.pooled)?
         {
-            sum.add("loss_ord", self.weights.ord, &order::loss(&logits, &tuples.classes)?)?;
+            let loss = order::loss(&logits, &tuples.classes)?;
+            sum.add(("loss_ord", "chance_ord"), self.weights.ord, &loss, order::chance())?;
             sum.parts.push(("accuracy_ord", accuracy(&logits, &tuples.classes)?));
         }
         if let (Some(copies), Some(seen)) = (&batch.copies, of_copies)
             && let Some(predicted) = networks.affine(&seen.pooled)?
         {
-            sum.add("loss_affine", self.weights.affine, &affine::loss(&predicted, &copies.parameters)?)?;
+            let loss = affine::loss(&predicted, &copies.parameters)?;
+            sum.add(
+                ("loss_affine", "chance_affine"),
+                self.weights.affine,
+                &loss,
+                affine::chance(&self.affine),
+            )?;
         }
         if let (Some(clips), Some(seen)) = (&batch.clips, of_clips) {
             self.of_clips(networks, clips, &seen.pooled, &mut sum)?;
@@ -169,59 +171,25 @@ impl Objective {
             let mut rng = ChaCha8Rng::seed_from_u64(clips.seed);
             let mut view = || nodes(&View::draw(count, width, &self.graph, &mut rng, features)?);
             let (one, other) = (view()?, view()?);
-            for (name, weight, one, other) in [
-                ("loss_graph_intra", graph_intra, one.intra, other.intra),
-                ("loss_graph_inter", graph_inter, one.inter, other.inter),
+            for (names, weight, one, other) in [
+                (("loss_graph_intra", "chance_graph_intra"), graph_intra, one.intra, other.intra),
+                (("loss_graph_inter", "chance_graph_inter"), graph_inter, one.inter, other.inter),
             ] {
                 if weight > 0.0 {
                     let (one, other) = (graph.project(&one)?, graph.project(&other)?);
-                    sum.add(name, weight, &graph::node_contrast(&one, &other, self.graph.temperature)?)?;
+                    let loss = graph::node_contrast(&one, &other, self.graph.temperature)?;
+                    sum.add(names, weight, &loss, graph::chance(one.dim(0)?))?;
                 }
             }
         }
         if snippets > 0.0 {
             let whole = nodes(&View::whole(count, width, features)?)?;
             let logits = graph.order(&whole.inter)?;
-            sum.add("loss_snippets", snippets, &cross_entropy(&logits, &clips.classes)?)?;
+            let loss = cross_entropy(&logits, &clips.classes)?;
+            sum.add(("loss_snippets", "chance_snippets"), snippets, &loss, graph::chance_order())?;
             sum.parts.push(("accuracy_snippets", accuracy(&logits, &clips.classes)?));
         }
         Ok(())
-    }
-
-    /// What each weighted loss is for networks that tell nothing, with `pairs` pairs to a batch.
-    ///
-    /// L_cont's is computed on embeddings that are all equal.
-    ///
-    /// # Errors
-    /// When a tensor operation fails.
-    pub fn chance(&self, pairs: usize) -> Result<Vec<(&'static str, f64)>> {
-        let weights = &self.weights;
-        let clips = self.graph.clips;
-        let known = [
-            ("chance_cls", weights.cls, 2f64.ln()),
-            ("chance_ord", weights.ord, order::chance()),
-            ("chance_affine", weights.affine, affine::chance(&self.affine)),
-            ("chance_sync", weights.sync, 2f64.ln()),
-            ("chance_graph_intra", weights.graph_intra, graph::chance(clips * SNIPPETS * SNIPPET_FRAMES)),
-            ("chance_graph_inter", weights.graph_inter, graph::chance(clips * SNIPPETS)),
-            ("chance_snippets", weights.snippets, graph::chance_order()),
-            ("chance_video_views", weights.video_views, views::chance(pairs)),
-            ("chance_speech_views", weights.speech_views, views::chance(pairs)),
-            ("chance_video_clusters", weights.video_clusters, clusters::chance(self.clusters)),
-            ("chance_speech_clusters", weights.speech_clusters, clusters::chance(self.clusters)),
-        ];
-        let weighted = known.into_iter().filter(|(_, weight, _)| *weight > 0.0);
-        let mut levels: Vec<_> = weighted.map(|(name, _, level)| (name, level)).collect();
-        if pairs > 0 && weights.cont > 0.0 {
-            let video = Tensor::ones((pairs, 2), DType::F64, &Device::Cpu)?;
-            let speech = video.unsqueeze(1)?;
-            let negative = (self.negatives != Negatives::Batch).then(|| speech.clone());
-            let z = Embedded { video, positive: speech, negative };
-            let cold = Tensor::zeros(1, DType::F64, &Device::Cpu)?;
-            let intervals: Vec<usize> = (0..pairs).map(|pair| pair / self.groups).collect();
-            levels.push(("chance_cont", scalar(&self.contrast(&z, &intervals, Some(&cold), None)?.0)?));
-        }
-        Ok(levels)
     }
 }
 
@@ -232,8 +200,15 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, name: &'static str, weight: f64, loss: &Tensor) -> Result<()> {
-        self.parts.push((name, scalar(loss)?));
+    /// Adds a loss, and notes it beside what it is for networks that tell nothing; `names` are those of both.
+    fn add(
+        &mut self,
+        names: (&'static str, &'static str),
+        weight: f64,
+        loss: &Tensor,
+        chance: f64,
+    ) -> Result<()> {
+        self.parts.extend([(names.0, scalar(loss)?), (names.1, chance)]);
         let weighted = (loss * weight)?;
         self.total = Some(match self.total.take() {
             Some(total) => (total + weighted)?,

@@ -47,14 +47,15 @@ impl Objective {
         let z = embed(networks, pairs, video, &heard, moment.mode)?;
         if let Some(logits) = self.classify(networks, &z)? {
             let (loss, labels) = classification::loss(&logits, moment.weights)?;
-            sum.add("loss_cls", self.weights.cls, &loss)?;
+            sum.add(("loss_cls", "chance_cls"), self.weights.cls, &loss, classification::chance())?;
             sum.parts.push(("accuracy_cls", accuracy(&logits, &labels)?));
         }
         let compared = if self.centre_by_recording { self.centred(pairs, z)? } else { z };
         if self.weights.cont > 0.0 {
             let (loss, clamped) =
                 self.contrast(&compared, &pairs.intervals, networks.log_inv_temperature(), moment.weights)?;
-            sum.add("loss_cont", self.weights.cont, &loss)?;
+            let chance = self.contrast_at_chance(&compared, &pairs.intervals, moment.weights)?;
+            sum.add(("loss_cont", "chance_cont"), self.weights.cont, &loss, chance)?;
             if let Some(clamped) = clamped {
                 sum.parts.push(("clamped_share", clamped as f64 / compared.video.dim(0)? as f64));
             }
@@ -76,7 +77,8 @@ impl Objective {
         sum: &mut Sum,
     ) -> Result<()> {
         let Some(z) = networks.view_video(&video.pooled, mode)? else { return Ok(()) };
-        sum.add("loss_video_views", self.weights.video_views, &views::loss(&z, self.views_temperature)?)
+        let (loss, chance) = (views::loss(&z, self.views_temperature)?, views::chance(z.dim(0)?));
+        sum.add(("loss_video_views", "chance_video_views"), self.weights.video_views, &loss, chance)
     }
 
     /// L_views of speech.
@@ -90,7 +92,8 @@ impl Objective {
     ) -> Result<()> {
         let first = first_windows(pairs, &heard.pooled)?;
         let Some(z) = networks.view_speech(&first, mode)? else { return Ok(()) };
-        sum.add("loss_speech_views", self.weights.speech_views, &views::loss(&z, self.views_temperature)?)
+        let (loss, chance) = (views::loss(&z, self.views_temperature)?, views::chance(z.dim(0)?));
+        sum.add(("loss_speech_views", "chance_speech_views"), self.weights.speech_views, &loss, chance)
     }
 
     /// L_clu of both streams, as far as their clusters are known.
@@ -107,14 +110,16 @@ impl Objective {
             && let Some(logits) = networks.tell_video(&first_windows(pairs, &heard.pooled)?, targets.round)?
         {
             let (loss, labels) = clusters::loss(&logits, &targets.of_video, moment.weights)?;
-            sum.add("loss_speech_clusters", self.weights.speech_clusters, &loss)?;
+            let names = ("loss_speech_clusters", "chance_speech_clusters");
+            sum.add(names, self.weights.speech_clusters, &loss, targets.entropy_of_video)?;
             sum.parts.push(("accuracy_speech_clusters", accuracy(&logits, &labels)?));
         }
         if !targets.of_speech.is_empty()
             && let Some(logits) = networks.tell_speech(&video.pooled, targets.round)?
         {
             let (loss, labels) = clusters::loss(&logits, &targets.of_speech, moment.weights)?;
-            sum.add("loss_video_clusters", self.weights.video_clusters, &loss)?;
+            let names = ("loss_video_clusters", "chance_video_clusters");
+            sum.add(names, self.weights.video_clusters, &loss, targets.entropy_of_speech)?;
             sum.parts.push(("accuracy_video_clusters", accuracy(&logits, &labels)?));
         }
         Ok(())
@@ -147,7 +152,7 @@ impl Objective {
         let logits = |speech: &Tensor| networks.in_step(&video.map, speech);
         if let (Some(positive), Some(negative)) = (logits(&positive)?, logits(&negative)?) {
             let loss = synchronisation::loss(&positive, &negative, moment.weights)?;
-            sum.add("loss_sync", self.weights.sync, &loss)?;
+            sum.add(("loss_sync", "chance_sync"), self.weights.sync, &loss, synchronisation::chance())?;
             sum.parts.push(("auc_sync", synchronisation::auc(&positive, &negative)?));
         }
         Ok(())
@@ -174,6 +179,25 @@ impl Objective {
         networks.correlated(&video, &speech)
     }
 
+    /// L_cont where nothing is told: for Eq. 2, whose value depends on how far apart embeddings lie, that of the same embeddings with
+    /// positives and negatives exchanged.
+    fn contrast_at_chance(&self, z: &Embedded, intervals: &[usize], weights: Option<&[f64]>) -> Result<f64> {
+        match (self.contrastive, &z.negative) {
+            (Contrastive::Paper, Some(negative)) => {
+                let exchanged = Embedded {
+                    video: z.video.detach(),
+                    positive: negative.detach(),
+                    negative: Some(z.positive.detach()),
+                };
+                scalar(&self.contrast(&exchanged, intervals, None, weights)?.0)
+            }
+            (_, negative) => {
+                let has_hard = self.negatives == Negatives::Hard && negative.is_some();
+                Ok(contrastive::chance(intervals, has_hard))
+            }
+        }
+    }
+
     /// L_cont and, for Eq. 2, the number of clamped pairs.
     pub(super) fn contrast(
         &self,
@@ -187,27 +211,6 @@ impl Objective {
         let hard = z.negative.as_ref().filter(|_| extra);
         let pairs = contrastive::Pairs { video: &z.video, positive: &z.positive, hard, intervals };
         contrastive::loss(self.contrastive, &pairs, self.windows, log_inv, weights)
-    }
-
-    /// How alike every frame `[N, D]` and every interval's speech `[N, W, D]` are, `[N, N]`, by what is trained: the joined
-    /// cosine, or, where L_cls alone compares them, the logit of belonging together.
-    ///
-    /// # Errors
-    /// When a tensor operation fails.
-    pub fn similarity(&self, networks: &Networks, video: &Tensor, speech: &Tensor) -> Result<Tensor> {
-        if self.weights.cont > 0.0 || self.weights.cls == 0.0 {
-            return self.windows.similarity(video, speech);
-        }
-        let count = video.dim(0)?;
-        let rows = (0..count).map(|row| {
-            let frame = video.narrow(0, row, 1)?.broadcast_as(video.shape())?.contiguous()?;
-            let joined = self.windows.embedding(&frame, speech)?;
-            let Some(logits) = networks.correlated(&frame, &joined)? else {
-                candle_core::bail!("L_cls has a weight and no head");
-            };
-            logits.narrow(1, 1, 1)?.squeeze(1)? - logits.narrow(1, 0, 1)?.squeeze(1)?
-        });
-        Tensor::stack(&rows.collect::<Result<Vec<_>>>()?, 0)
     }
 }
 

@@ -13,6 +13,11 @@ use sonovox_ops::cross_entropy;
 
 use super::weighted::{cross_entropy_rows, weighted_mean};
 
+/// The loss of logits that tell nothing.
+pub fn chance() -> f64 {
+    std::f64::consts::LN_2
+}
+
 /// The loss of logits of positives and of negatives.
 ///
 /// # Errors

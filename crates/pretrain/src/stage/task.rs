@@ -26,7 +26,7 @@ pub(super) struct Pretraining {
     objective: Objective,
     source: Arc<Source>,
     held_out: HeldOut,
-    /// `None` where no loss embeds pairs.
+    /// `None` where no loss compares frames with speech.
     shortcut: Option<Shortcut>,
     pace: Pace,
     /// `None` where no loss has clusters for labels.
@@ -55,18 +55,16 @@ impl Pretraining {
         };
         let (of_held_out, batches) = held_out_plan(config, &plan, &held_out.sampler);
         let objective = Objective::new(config);
-        let pairs = if train.sampler.paired() > 0 { plan.intervals * plan.groups } else { 0 };
-        let chance = objective.chance(pairs)?;
         let steps_per_epoch = config.steps_per_epoch.unwrap_or(pass.max(1) as u64);
         let plan = plan.over(config.curriculum, steps_per_epoch * u64::from(config.run.epochs));
         let watch = || Shortcut::new(train.library.clone(), &train.sampler, config.pairs.neighbours, device);
         Ok(Self {
             networks: published.networks(config, store)?,
             objective,
-            shortcut: config.weights.embeds_pairs().then(watch),
+            shortcut: config.weights.compares().then(watch),
             clusters: Clusters::new(config, train.sampler.fragments().len(), seed),
             pace: Pace::new(&config.pacing, train.sampler.fragments()),
-            alarms: Alarms::new(chance, config.smallest_temperature),
+            alarms: Alarms::new(config.smallest_temperature),
             source: Arc::new(train.source(plan, device)),
             held_out: HeldOut::new(held_out.source(of_held_out, device), batches, config.pairs.groups),
             steps_per_epoch,
@@ -116,7 +114,7 @@ impl Task for Pretraining {
             None => None,
             Some(clusters) => {
                 clusters.renew(progress, &self.networks, &self.source)?;
-                clusters.targets(intervals, progress)
+                clusters.targets(intervals, self.source.sampler().by_recording(), progress)
             }
         };
         let moment =

@@ -1,11 +1,13 @@
 //! One cell: what it was made with, whether that is what is asked for now, and how it is made.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail};
 use candle_core::Device;
 use serde_json::{Value, json};
-use sonovox_artifact::OnExisting;
+use sonovox_alignment::AlignmentConfig;
+use sonovox_artifact::{ArtifactError, OnExisting, sha256_file};
 use sonovox_downstream::{EncoderChoice, FinetuneRequest, Summary, gaze, planes, probe};
 use sonovox_pretrain::PretrainConfig;
 use sonovox_report::{Cell, Kind, Narration, RANDOM};
@@ -14,6 +16,7 @@ use sonovox_study::SplitConfig;
 use super::baselines::{Baseline, Baselines};
 use super::data::Data;
 use super::methods::Found;
+use super::queue::Maker;
 use super::watch::{Quiet, Watch};
 use crate::args::Compare;
 use crate::recipe::Recipe;
@@ -72,55 +75,14 @@ impl<'a> Bench<'a> {
         &self.baselines.note
     }
 
-    /// Where a cell lies.
-    pub fn path(&self, cell: &Cell) -> PathBuf {
-        cell.path(&self.args.out)
-    }
-
-    /// Whether `cell` is made from what `other` leaves.
-    pub fn needs(&self, cell: &Cell, other: &Cell) -> bool {
-        other.kind == Kind::Pretrain && cell.kind != Kind::Pretrain && *other == cell.with(Kind::Pretrain)
-    }
-
-    /// What is at the cell's place. Settings, seed, clips and encoder are compared with those that are asked for; what they
-    /// made is not read.
-    pub fn state(&self, cell: &Cell) -> Result<State> {
-        let Some(manifest) = self.manifest(&self.path(cell)) else { return Ok(State::Missing) };
-        let expected = self.config(cell);
-        for (key, value) in expected.as_object().into_iter().flatten() {
-            if again(key, &manifest["config"][key]).as_ref() != Some(value) {
-                return Ok(State::Stale { why: format!("[{key}]") });
-            }
-        }
-        if cell.kind != Kind::Alignment && manifest["seed"] != json!(cell.seed) {
-            return Ok(State::Stale { why: "seed".to_owned() });
-        }
-        for (stage, path) in self.inputs(cell) {
-            let now = self.hash(&path)?;
-            let then =
-                manifest["inputs"].as_array().into_iter().flatten().find(|input| input["stage"] == stage);
-            if now.is_none_or(|now| then.is_none_or(|then| then["hash"] != json!(now))) {
-                return Ok(State::Stale { why: stage.to_owned() });
-            }
-        }
-        Ok(State::Done { wall_secs: manifest["run"]["wall_secs"].as_f64().unwrap_or(0.0) })
-    }
-
-    /// Makes a cell; false where it was stopped at a checkpoint.
-    pub fn make(&self, cell: &Cell, watch: &Watch) -> Result<bool> {
-        let out = self.path(cell);
-        if let Some(parent) = out.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
-        let stale = matches!(self.state(cell)?, State::Stale { .. });
-        let existing = if stale { OnExisting::Overwrite } else { OnExisting::Resume };
-        match self.make_with(cell, out.clone(), existing, watch) {
-            // an unfinished run of other settings: nobody can go on with it
-            Err(error) if self.args.common.overwrite && is_of_other_settings(&error) => {
-                self.make_with(cell, out, OnExisting::Overwrite, watch)
-            }
-            ended => ended,
-        }
+    /// Whether `error` comes of a run of other settings, which nobody can go on with.
+    fn is_in_the_way(&self, cell: &Cell, error: &anyhow::Error) -> Result<bool> {
+        Ok(match super::super::artifact_fault(error) {
+            Some(ArtifactError::OtherRun { .. }) => true,
+            // or of one that lacks what does not stand in its settings
+            Some(ArtifactError::AlreadyFinished { .. }) => matches!(self.state(cell)?, State::Stale { .. }),
+            _ => false,
+        })
     }
 
     fn make_with(&self, cell: &Cell, out: PathBuf, existing: OnExisting, watch: &Watch) -> Result<bool> {
@@ -159,7 +121,7 @@ impl<'a> Bench<'a> {
                     split: &split,
                     device: self.device.clone(),
                     existing,
-                    over_epochs: !sonovox_train::snapshots::list(encoder)?.is_empty(),
+                    over_epochs: self.has_snapshots(cell)?,
                 })?;
                 Ok(true)
             }
@@ -183,9 +145,9 @@ impl<'a> Bench<'a> {
 
     fn finetune<'r, C>(
         &self,
-        clips: &'r std::path::Path,
+        clips: &'r Path,
         encoder: &'r EncoderChoice,
-        out: &'r std::path::Path,
+        out: &'r Path,
         config: &'r C,
         split: &'r SplitConfig,
         cell: &Cell,
@@ -215,15 +177,39 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Artifacts that a cell is made from, by stage.
-    fn inputs(&self, cell: &Cell) -> Vec<(&'static str, PathBuf)> {
-        let clips = |narration| ("clips", self.data.clips(narration));
-        match (cell.kind, self.encoder(cell)) {
-            (Kind::Pretrain, _) => vec![clips(cell.narration)],
-            (_, EncoderChoice::Random) => vec![clips(Narration::Matched)],
-            (_, EncoderChoice::ImageNet(path)) => vec![clips(Narration::Matched), ("imagenet", path)],
-            (_, EncoderChoice::Pretrained(path)) => vec![clips(Narration::Matched), ("pretrain", path)],
+    /// What a cell is made from, by stage, with its hash; `None` where it is not there.
+    fn inputs(&self, cell: &Cell, encoder: &EncoderChoice) -> Result<Vec<(String, Option<String>)>> {
+        let heard = if cell.kind == Kind::Pretrain { cell.narration } else { Narration::Matched };
+        let mut inputs = vec![("clips".to_owned(), self.hash(&self.data.clips(heard))?)];
+        match encoder {
+            _ if cell.kind == Kind::Pretrain => {
+                let published = &self.method(cell).published;
+                inputs.extend(published.iter().map(|input| (input.stage.clone(), Some(input.hash.clone()))));
+            }
+            EncoderChoice::Random => {}
+            EncoderChoice::ImageNet(_) => {
+                let baseline = self.baseline(cell).expect("a file is a baseline's");
+                inputs.push(("imagenet".to_owned(), Some(baseline.file.hash.clone())));
+            }
+            EncoderChoice::Pretrained(path) => inputs.push(("pretrain".to_owned(), self.hash(path)?)),
         }
+        let truth = self.data.truth();
+        if cell.kind == Kind::Alignment && truth.is_file() {
+            inputs.push(("truth".to_owned(), Some(sha256_file(&truth)?)));
+        }
+        Ok(inputs)
+    }
+
+    /// Whether the pretraining of an alignment cell kept the weights of its epochs.
+    fn has_snapshots(&self, cell: &Cell) -> Result<bool> {
+        Ok(!sonovox_train::snapshots::list(&self.path(&cell.with(Kind::Pretrain)))?.is_empty())
+    }
+
+    /// Whether a finished alignment cell looked at the weights of every epoch.
+    fn is_over_epochs(&self, cell: &Cell) -> Result<bool> {
+        let metrics = json_file(&self.path(cell).join("metrics.json"))?;
+        Ok(metrics
+            .is_some_and(|metrics| metrics["over_epochs"].as_array().is_some_and(|all| !all.is_empty())))
     }
 
     fn encoder(&self, cell: &Cell) -> EncoderChoice {
@@ -276,35 +262,114 @@ impl<'a> Bench<'a> {
         config
     }
 
-    fn manifest(&self, artifact: &std::path::Path) -> Option<Value> {
-        let text = std::fs::read(artifact.join("manifest.json")).ok()?;
-        serde_json::from_slice(&text).ok()
+    fn manifest(&self, artifact: &Path) -> Result<Option<Value>> {
+        json_file(&artifact.join("manifest.json"))
     }
 
-    /// The hash of a finished artifact, or of a baseline's file.
-    fn hash(&self, artifact: &std::path::Path) -> Result<Option<String>> {
-        let is_here =
-            |choice: &EncoderChoice| matches!(choice, EncoderChoice::ImageNet(file) if file == artifact);
-        if let Some(baseline) = self.baselines.all.iter().find(|baseline| is_here(&baseline.encoder)) {
-            return Ok(Some(baseline.file.hash.clone()));
-        }
-        let Some(manifest) = self.manifest(artifact) else { return Ok(None) };
-        let manifest: sonovox_artifact::Manifest = serde_json::from_value(manifest)?;
+    /// The hash of a finished artifact.
+    fn hash(&self, artifact: &Path) -> Result<Option<String>> {
+        let Some(manifest) = self.manifest(artifact)? else { return Ok(None) };
+        let manifest: sonovox_artifact::Manifest = serde_json::from_value(manifest)
+            .with_context(|| artifact.join("manifest.json").display().to_string())?;
         Ok(Some(manifest.hash()))
     }
 
-    /// Refuses a recipe in which the random encoder is another net than the pretrained ones.
+    /// Refuses a recipe, or a method of it, in which the random encoder is another net than the pretrained ones.
     pub fn check(&self) -> Result<()> {
         let recipe = self.recipe;
-        let gaze = recipe.compare.gaze.then_some(recipe.gaze.encoder);
-        let nets: Vec<_> = [recipe.planes.encoder, recipe.probe.encoder].into_iter().chain(gaze).collect();
-        ensure!(
-            nets.iter().all(|net| *net == recipe.pretrain.encoder),
-            "the random encoder must be the net of the pretrained ones: expected planes.encoder, gaze.encoder and \
-             probe.encoder to be pretrain.encoder"
-        );
+        let of = |name: &str, net| (name.to_owned(), net);
+        let mut nets =
+            vec![of("planes.encoder", recipe.planes.encoder), of("probe.encoder", recipe.probe.encoder)];
+        nets.extend(recipe.compare.gaze.then(|| of("gaze.encoder", recipe.gaze.encoder)));
+        for method in self.methods {
+            nets.push((format!("pretrain.encoder of {}", method.method.name), method.pretrain.encoder));
+        }
+        let expected = recipe.pretrain.encoder;
+        if let Some((setting, found)) = nets.into_iter().find(|(_, net)| *net != expected) {
+            bail!(
+                "{setting} must be the net of the random encoder and of all others: expected {} (pretrain.encoder), found {}",
+                word(expected),
+                word(found)
+            );
+        }
         Ok(())
     }
+}
+
+impl Maker for Bench<'_> {
+    fn path(&self, cell: &Cell) -> PathBuf {
+        cell.path(&self.args.out)
+    }
+
+    fn needs(&self, cell: &Cell, other: &Cell) -> bool {
+        other.kind == Kind::Pretrain && cell.kind != Kind::Pretrain && *other == cell.with(Kind::Pretrain)
+    }
+
+    /// Settings, seed, clips and encoder are compared with those that are asked for; what they
+    /// made is not read. What is made of a pretraining is no nearer to what is asked for than that is.
+    fn state(&self, cell: &Cell) -> Result<State> {
+        let encoder = self.encoder(cell);
+        if cell.kind != Kind::Pretrain && matches!(encoder, EncoderChoice::Pretrained(_)) {
+            match self.state(&cell.with(Kind::Pretrain))? {
+                State::Done { .. } => {}
+                State::Stale { .. } => return Ok(State::Stale { why: "pretrain".to_owned() }),
+                State::Missing => return Ok(State::Missing),
+            }
+        }
+        let Some(manifest) = self.manifest(&self.path(cell))? else { return Ok(State::Missing) };
+        let expected = self.config(cell);
+        for (key, value) in expected.as_object().into_iter().flatten() {
+            if again(key, &manifest["config"][key]).as_ref() != Some(value) {
+                return Ok(State::Stale { why: format!("[{key}]") });
+            }
+        }
+        if cell.kind != Kind::Alignment && manifest["seed"] != json!(cell.seed) {
+            return Ok(State::Stale { why: "seed".to_owned() });
+        }
+        for (stage, now) in self.inputs(cell, &encoder)? {
+            let then =
+                manifest["inputs"].as_array().into_iter().flatten().find(|input| input["stage"] == stage);
+            if now.is_none_or(|now| then.is_none_or(|then| then["hash"] != json!(now))) {
+                return Ok(State::Stale { why: stage });
+            }
+        }
+        if cell.kind == Kind::Alignment && self.has_snapshots(cell)? && !self.is_over_epochs(cell)? {
+            return Ok(State::Stale { why: "without its epochs".to_owned() });
+        }
+        Ok(State::Done { wall_secs: manifest["run"]["wall_secs"].as_f64().unwrap_or(0.0) })
+    }
+
+    fn make(&self, cell: &Cell, watch: &Watch) -> Result<bool> {
+        let out = self.path(cell);
+        if let Some(parent) = out.parent() {
+            std::fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
+        }
+        // gone on with where that can be, even where it is to replace a cell of other settings
+        match self.make_with(cell, out.clone(), OnExisting::Resume, watch) {
+            Err(error) if self.args.common.overwrite && self.is_in_the_way(cell, &error)? => {
+                self.make_with(cell, out, OnExisting::Overwrite, watch)
+            }
+            ended => ended,
+        }
+    }
+}
+
+/// As a recipe names it.
+fn word(net: impl serde::Serialize) -> String {
+    serde_json::to_value(net).expect("a word").as_str().unwrap_or_default().to_owned()
+}
+
+/// A JSON file; `None` where it is not there.
+fn json_file(path: &Path) -> Result<Option<Value>> {
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error).with_context(|| path.display().to_string()),
+    };
+    let value = serde_json::from_slice(&text);
+    value.map(Some).with_context(|| format!("{}: expected JSON", path.display()))
 }
 
 /// A section of a manifest as a program of today writes it: a key that came with a later program has its default in an older one.
@@ -313,7 +378,9 @@ fn again(section: &str, found: &Value) -> Option<Value> {
         serde_json::to_value(serde_json::from_value::<C>(found.clone()).ok()?).ok()
     }
     match section {
+        "split" => of::<SplitConfig>(found),
         "pretrain" => of::<PretrainConfig>(found),
+        "alignment" => of::<AlignmentConfig>(found),
         "planes" => of::<planes::PlanesConfig>(found),
         "probe" => of::<probe::ProbeConfig>(found),
         "gaze" => of::<gaze::GazeConfig>(found),
@@ -323,8 +390,4 @@ fn again(section: &str, found: &Value) -> Option<Value> {
 
 fn finished<R>(summary: &Summary<R>) -> bool {
     matches!(summary, Summary::Finished { .. })
-}
-
-fn is_of_other_settings(error: &anyhow::Error) -> bool {
-    matches!(super::super::artifact_fault(error), Some(sonovox_artifact::ArtifactError::OtherRun { .. }))
 }

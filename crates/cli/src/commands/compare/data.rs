@@ -9,6 +9,7 @@ use anyhow::Context;
 use anyhow::Result;
 use sonovox_report::{Cell, Narration};
 
+use super::watch::Watch;
 use crate::recipe::Recipe;
 
 /// Where studies and clips lie.
@@ -53,12 +54,19 @@ impl Data {
         self.clips(narration).join("manifest.json").is_file()
     }
 
-    /// Makes study and clips where they are not there; false where that was stopped on request. With `overwrite`, clips of other
-    /// settings are made anew.
+    /// Makes study and clips where they are not there; false where that was stopped on request: after the study, which is made whole or
+    /// not at all, or between two frames of the clips, with which the next call goes on. With `overwrite`, clips of other settings
+    /// are made anew.
     #[cfg(feature = "media")]
-    pub fn make(&self, narration: Narration, recipe: &Recipe, overwrite: bool) -> Result<bool> {
+    pub fn make(
+        &self,
+        narration: Narration,
+        recipe: &Recipe,
+        overwrite: bool,
+        watch: &Watch,
+    ) -> Result<bool> {
         use sonovox_artifact::OnExisting;
-        use sonovox_preprocess::{PreprocessError, RunOptions};
+        use sonovox_preprocess::{Cancel, PreprocessError, RunOptions};
         use sonovox_study::Study;
 
         let mut simulate = recipe.simulate.clone();
@@ -78,7 +86,8 @@ impl Data {
             sonovox_simulate::run(&simulate, &study, overwrite, &mut follow)?;
             bar.finish_and_clear();
         }
-        let mut options = RunOptions { on_existing: OnExisting::Resume, ..RunOptions::default() };
+        let cancel = Cancel::at(watch.flag());
+        let mut options = RunOptions { on_existing: OnExisting::Resume, cancel, ..RunOptions::default() };
         let study = Study::open(&study)?;
         let clips = self.clips(narration);
         let run = |options: &RunOptions| {
@@ -100,7 +109,13 @@ impl Data {
 
     /// Without media there is nothing to make clips with.
     #[cfg(not(feature = "media"))]
-    pub fn make(&self, narration: Narration, _recipe: &Recipe, _overwrite: bool) -> Result<bool> {
+    pub fn make(
+        &self,
+        narration: Narration,
+        _recipe: &Recipe,
+        _overwrite: bool,
+        _watch: &Watch,
+    ) -> Result<bool> {
         let clips = self.clips(narration);
         anyhow::ensure!(
             self.is_made(narration),
@@ -114,7 +129,7 @@ impl Data {
     #[cfg(feature = "media")]
     fn alone(&self, narration: Narration) -> Result<File> {
         let folder = self.root.join(narration.to_string());
-        std::fs::create_dir_all(&folder)?;
+        std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         let path = folder.join(".lock");
         let lock = File::create(&path).with_context(|| path.display().to_string())?;
         match lock.try_lock() {
@@ -150,8 +165,10 @@ impl Data {
     /// Whether a study is there and was made from `config`: its truth holds what it was made from.
     #[cfg(feature = "media")]
     fn is_of(&self, study: &Path, config: &sonovox_simulate::SimulateConfig) -> Result<bool> {
-        let Ok(text) = std::fs::read(study.join("truth.json")) else { return Ok(false) };
-        let truth: serde_json::Value = serde_json::from_slice(&text)?;
+        let path = study.join("truth.json");
+        let Ok(text) = std::fs::read(&path) else { return Ok(false) };
+        let truth: serde_json::Value = serde_json::from_slice(&text)
+            .with_context(|| format!("{}: expected the truth of a simulated study", path.display()))?;
         // as a config, not as text: a key that came with a later program has its default in an older study
         let made_from = serde_json::from_value::<sonovox_simulate::SimulateConfig>(truth["config"].clone());
         Ok(made_from.is_ok_and(|made_from| made_from == *config))

@@ -8,7 +8,7 @@ use sonovox_report::{Cell, Kind, Narration, Plan};
 
 use super::cells::{Bench, State};
 use super::data::Data;
-use super::queue::Share;
+use super::queue::{Maker, Share};
 
 /// Seconds that cells took, by kind and by method.
 #[derive(Default)]

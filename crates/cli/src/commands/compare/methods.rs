@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use sonovox_artifact::InputRef;
 use sonovox_pretrain::PretrainConfig;
 use sonovox_report::{IMAGENET, IMAGENET_RANDOM, Method, RANDOM};
 
@@ -15,6 +16,8 @@ pub struct Found {
     pub method: Method,
     /// How to pretrain.
     pub pretrain: PretrainConfig,
+    /// Networks from files that it starts from or listens with.
+    pub published: Vec<InputRef>,
 }
 
 /// The methods that the recipe names, in its order; all of its folder, by name, where it names none.
@@ -31,8 +34,9 @@ pub fn find(recipe: &Recipe, common: &Common) -> Result<Vec<Found>> {
         common.method.push(path.clone());
         let pretrain = Recipe::resolve(&common)?.pretrain;
         pretrain.validate().with_context(|| path.display().to_string())?;
-        let method = Method::pretraining(name, hears(&pretrain), embeds(&pretrain));
-        found.push(Found { method, pretrain });
+        let method = Method::pretraining(name, hears(&pretrain), compares(&pretrain));
+        let published = sonovox_pretrain::published_inputs(&pretrain)?;
+        found.push(Found { method, pretrain, published });
     }
     if found.is_empty() {
         bail!("{}: expected recipes of methods, found none", dir.display());
@@ -55,7 +59,7 @@ fn hears(pretrain: &PretrainConfig) -> bool {
     pretrain.weights.hears()
 }
 
-/// Whether a weighted loss embeds frames and speech side by side.
-fn embeds(pretrain: &PretrainConfig) -> bool {
-    pretrain.weights.embeds_pairs()
+/// Whether a weighted loss compares frames with speech.
+fn compares(pretrain: &PretrainConfig) -> bool {
+    pretrain.weights.compares()
 }

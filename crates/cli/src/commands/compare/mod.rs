@@ -28,6 +28,8 @@ use baselines::Baselines;
 use cells::Bench;
 use data::Data;
 use queue::{Outcome, Queue, Share};
+
+pub use queue::CellsFailed;
 use watch::Watch;
 
 /// Runs what is missing and writes what is there.
@@ -54,10 +56,14 @@ pub fn run(args: &Compare) -> Result<Ended> {
         print!("{}", list::text(&plan, &bench, &data, share)?);
         return Ok(Ended::Done);
     }
-    let watch = Watch::new(interrupt::flag()?, args.hours);
+    let watch = Watch::new(interrupt::flag()?, args.hours)?;
     let ended = fill(&plan, args, &recipe, &bench, share, &watch);
-    results::write(args, &recipe, plan, &bench)?;
-    ended
+    // what is refused leaves the page as it is
+    if ended.as_ref().is_err_and(|error| !error.is::<CellsFailed>()) {
+        return ended;
+    }
+    let written = results::write(args, &recipe, plan, &bench);
+    ended.and_then(|ended| written.map(|()| ended))
 }
 
 /// Makes the data and the missing cells.
@@ -75,11 +81,12 @@ fn fill(
     let is_asked = |cell: &Cell| args.only.is_empty() || args.only.contains(&cell.method);
     let cells: Vec<Cell> = plan.cells().into_iter().filter(is_asked).collect();
     for narration in data::needed(&cells) {
-        if watch.is_over() || !bench.data().make(narration, recipe, args.common.overwrite)? {
+        if watch.is_over() || !bench.data().make(narration, recipe, args.common.overwrite, watch)? {
             return Ok(stopped(watch));
         }
     }
-    match Queue::new(bench, watch, args.common.overwrite, cells).run(share, &devices)? {
+    let benches = devices.into_iter().map(|device| bench.clone().on(device)).collect();
+    match Queue::new(bench, watch, args.common.overwrite, cells).run(share.threads, benches)? {
         Outcome::Done => {}
         Outcome::Stopped => return Ok(stopped(watch)),
         Outcome::Elsewhere(cells) => println!(

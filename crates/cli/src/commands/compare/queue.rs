@@ -1,14 +1,17 @@
 //! Cells side by side: each worker takes the next cell that nothing under way has to be made before.
 
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Result, anyhow, bail, ensure};
-use candle_core::Device;
+use anyhow::{Result, anyhow, ensure};
 use rayon::ThreadPool;
 use sonovox_artifact::ArtifactError;
 use sonovox_report::Cell;
 
-use super::cells::{Bench, State};
+use super::cells::State;
 use super::watch::Watch;
 use crate::commands::threads::pool;
 use crate::commands::{artifact_fault, describe};
@@ -45,9 +48,34 @@ pub enum Outcome {
     Elsewhere(usize),
 }
 
+/// Cells that could not be made; all others were.
+#[derive(Debug)]
+pub struct CellsFailed(Vec<(Cell, String)>);
+
+impl fmt::Display for CellsFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (cell, why) = &self.0[0];
+        write!(f, "{} cells failed, the first of them {cell}: {why}", self.0.len())
+    }
+}
+
+impl std::error::Error for CellsFailed {}
+
+/// Who makes cells.
+pub trait Maker: Sync {
+    /// Where a cell lies.
+    fn path(&self, cell: &Cell) -> PathBuf;
+    /// Whether `cell` is made from what `other` leaves.
+    fn needs(&self, cell: &Cell, other: &Cell) -> bool;
+    /// What is at the cell's place.
+    fn state(&self, cell: &Cell) -> Result<State>;
+    /// Makes a cell; false where it was stopped at a checkpoint.
+    fn make(&self, cell: &Cell, watch: &Watch) -> Result<bool>;
+}
+
 /// What is left to do, shared by the workers.
-pub struct Queue<'a> {
-    bench: &'a Bench<'a>,
+pub struct Queue<'a, M> {
+    maker: &'a M,
     watch: &'a Watch,
     overwrite: bool,
     total: usize,
@@ -67,9 +95,9 @@ struct Left {
     stopped: bool,
 }
 
-impl<'a> Queue<'a> {
+impl<'a, M: Maker> Queue<'a, M> {
     /// `cells` in the order in which they are to be taken; what is made of a cell comes after it.
-    pub fn new(bench: &'a Bench<'a>, watch: &'a Watch, overwrite: bool, cells: Vec<Cell>) -> Self {
+    pub fn new(maker: &'a M, watch: &'a Watch, overwrite: bool, cells: Vec<Cell>) -> Self {
         let left = Left {
             waiting: cells.into_iter().enumerate().collect(),
             under_way: Vec::new(),
@@ -79,20 +107,19 @@ impl<'a> Queue<'a> {
             stopped: false,
         };
         let total = left.waiting.len();
-        Self { bench, watch, overwrite, total, left: Mutex::new(left), changed: Condvar::new() }
+        Self { maker, watch, overwrite, total, left: Mutex::new(left), changed: Condvar::new() }
     }
 
-    /// Makes what is missing, a worker on each of `devices`.
+    /// Makes what is missing, a worker to each of `makers`, with so many threads for arithmetic.
     ///
     /// # Errors
-    /// When a cell of other settings is in the way, or cells failed: the first of them is named, after all others are done.
-    pub fn run(self, share: Share, devices: &[Device]) -> Result<Outcome> {
-        let workers =
-            devices.iter().map(|device| Ok((pool(share.threads)?, self.bench.clone().on(device.clone()))));
-        let workers: Vec<(ThreadPool, Bench<'_>)> = workers.collect::<Result<_>>()?;
+    /// When a cell of other settings is in the way; [`CellsFailed`] where cells failed, after all others are done.
+    pub fn run(self, threads: usize, makers: Vec<M>) -> Result<Outcome> {
+        let workers = makers.into_iter().map(|maker| Ok((pool(threads)?, maker)));
+        let workers: Vec<(ThreadPool, M)> = workers.collect::<Result<_>>()?;
         std::thread::scope(|scope| {
-            for (pool, bench) in &workers {
-                scope.spawn(|| pool.install(|| self.work(bench)));
+            for (pool, maker) in &workers {
+                scope.spawn(|| pool.install(|| self.work(maker)));
             }
         });
         drop(workers);
@@ -100,8 +127,8 @@ impl<'a> Queue<'a> {
         if let Some(refused) = left.refused {
             return Err(refused);
         }
-        if let Some((cell, why)) = left.failed.first() {
-            bail!("{} cells failed, the first of them {cell}: {why}", left.failed.len());
+        if !left.failed.is_empty() {
+            return Err(CellsFailed(left.failed).into());
         }
         Ok(match left.elsewhere.len() {
             _ if left.stopped => Outcome::Stopped,
@@ -111,11 +138,13 @@ impl<'a> Queue<'a> {
     }
 
     /// One worker.
-    fn work(&self, bench: &Bench<'_>) {
-        let _told = TellOfPanic(self);
+    fn work(&self, maker: &M) {
         while let Some((number, cell)) = self.take() {
             eprintln!("[{}/{}] {cell}", number + 1, self.total);
-            let ended = tracing::info_span!("cell", %cell).in_scope(|| bench.make(&cell, self.watch));
+            // a defect of one cell is no reason to lose the others
+            let make = || tracing::info_span!("cell", %cell).in_scope(|| maker.make(&cell, self.watch));
+            let ended = catch_unwind(AssertUnwindSafe(make))
+                .unwrap_or_else(|panic| Err(anyhow!("a defect of the program: {}", said(&*panic))));
             let mut left = self.lock();
             left.under_way.retain(|other| *other != cell);
             match ended {
@@ -162,7 +191,7 @@ impl<'a> Queue<'a> {
                 left.elsewhere.push(cell);
                 continue;
             }
-            match self.bench.state(&cell) {
+            match self.maker.state(&cell) {
                 Ok(State::Done { .. }) => {}
                 Ok(State::Stale { why }) if !self.overwrite => {
                     left.refused = Some(self.of_other_settings(&cell, &why));
@@ -177,17 +206,17 @@ impl<'a> Queue<'a> {
     }
 
     fn is_made_of<'c>(&self, cell: &Cell, mut others: impl Iterator<Item = &'c Cell>) -> bool {
-        others.any(|other| self.bench.needs(cell, other))
+        others.any(|other| self.maker.needs(cell, other))
     }
 
     fn is_done(&self, cell: &Cell) -> bool {
-        matches!(self.bench.state(cell), Ok(State::Done { .. }))
+        matches!(self.maker.state(cell), Ok(State::Done { .. }))
     }
 
     fn of_other_settings(&self, cell: &Cell, why: &str) -> anyhow::Error {
         anyhow!(
             "{}: {cell} was made with other settings ({why}); give another --out, or --overwrite to make such cells anew",
-            self.bench.path(cell).display()
+            self.maker.path(cell).display()
         )
     }
 
@@ -196,21 +225,89 @@ impl<'a> Queue<'a> {
     }
 }
 
-/// Where a worker panics, the others take nothing more and do not wait for its cell.
-struct TellOfPanic<'q>(&'q Queue<'q>);
-
-impl Drop for TellOfPanic<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.lock().refused = Some(anyhow!("a worker panicked"));
-            self.0.changed.notify_all();
-        }
-    }
+/// What a panic said.
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it said nothing")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Share;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    use sonovox_report::{Kind, Narration};
+
+    use super::*;
+
+    /// Makes cells in memory: those of method `bad` panic, those of `wrong` fail.
+    #[derive(Clone, Default)]
+    struct Memory(Arc<Mutex<Vec<Cell>>>);
+
+    impl Maker for Memory {
+        fn path(&self, cell: &Cell) -> PathBuf {
+            cell.path("memory".as_ref())
+        }
+
+        fn needs(&self, cell: &Cell, other: &Cell) -> bool {
+            cell.kind != Kind::Pretrain && *other == cell.with(Kind::Pretrain)
+        }
+
+        fn state(&self, cell: &Cell) -> Result<State> {
+            let is_done = self.0.lock().expect("no panic").contains(cell);
+            Ok(if is_done { State::Done { wall_secs: 1.0 } } else { State::Missing })
+        }
+
+        fn make(&self, cell: &Cell, _: &Watch) -> Result<bool> {
+            assert!(cell.method != "bad", "as asked");
+            ensure!(cell.method != "wrong", "no data");
+            let made = self.0.lock().expect("no panic").clone();
+            ensure!(cell.kind == Kind::Pretrain || made.contains(&cell.with(Kind::Pretrain)), "too early");
+            self.0.lock().expect("no panic").push(cell.clone());
+            Ok(true)
+        }
+    }
+
+    fn watch(is_over: bool) -> Watch {
+        Watch::new(Arc::new(AtomicBool::new(is_over)), None).expect("no hours")
+    }
+
+    fn cells(methods: &[&str]) -> Vec<Cell> {
+        let of = |method: &&str| {
+            [Kind::Pretrain, Kind::Probe].map(|kind| Cell {
+                method: (*method).to_owned(),
+                narration: Narration::Matched,
+                fold: 0,
+                seed: 1,
+                kind,
+            })
+        };
+        methods.iter().flat_map(of).collect()
+    }
+
+    #[test]
+    fn a_cell_that_panics_or_fails_takes_only_what_is_made_of_it_along() {
+        let (memory, watch) = (Memory::default(), watch(false));
+        let queue = Queue::new(&memory, &watch, false, cells(&["bad", "one", "wrong", "two"]));
+        let Err(error) = queue.run(1, vec![memory.clone(), memory.clone()]) else { panic!("two cells fail") };
+        let failed = &error.downcast_ref::<CellsFailed>().expect("cells").0;
+        let mut why: Vec<_> = failed.iter().map(|(cell, why)| (cell.method.as_str(), why.as_str())).collect();
+        why.sort_unstable();
+        assert_eq!(why, [("bad", "a defect of the program: as asked"), ("wrong", "no data")]);
+        let mut made = memory.0.lock().expect("no panic").clone();
+        made.sort_by_key(ToString::to_string);
+        let mut expected = cells(&["one", "two"]);
+        expected.sort_by_key(ToString::to_string);
+        assert_eq!(made, expected);
+    }
+
+    #[test]
+    fn nothing_is_begun_when_the_hours_are_over() {
+        let (memory, watch) = (Memory::default(), watch(true));
+        let ended = Queue::new(&memory, &watch, false, cells(&["one"])).run(1, vec![memory.clone()]);
+        assert!(matches!(ended, Ok(Outcome::Stopped)));
+        assert!(memory.0.lock().expect("no panic").is_empty());
+    }
 
     #[test]
     fn threads_are_shared_out_and_a_card_makes_one_cell_at_a_time() {

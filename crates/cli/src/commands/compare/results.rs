@@ -6,6 +6,7 @@ use anyhow::Result;
 use sonovox_report::{Baseline, Gathered, Notes, Pictures, Plan, write_figures, write_results};
 
 use super::cells::{Bench, State};
+use super::queue::Maker;
 use crate::args::Compare;
 use crate::recipe::Recipe;
 

@@ -4,7 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use anyhow::{Result, ensure};
 use sonovox_train::Monitor;
+
+/// The longest `--hours`, ten years: what a clock can still add up.
+const MOST_HOURS: f64 = 10.0 * 365.0 * 24.0;
 
 /// Both reasons to stop.
 pub struct Watch {
@@ -14,9 +18,21 @@ pub struct Watch {
 
 impl Watch {
     /// Over when `asked` is raised, or `hours` from now.
-    pub fn new(asked: Arc<AtomicBool>, hours: Option<f64>) -> Self {
-        let secs = hours.map(|hours| Duration::from_secs_f64((hours * 3600.0).max(0.0)));
-        Self { asked, deadline: secs.map(|secs| Instant::now() + secs) }
+    ///
+    /// # Errors
+    /// When that many hours are no time to wait for.
+    pub fn new(asked: Arc<AtomicBool>, hours: Option<f64>) -> Result<Self> {
+        if let Some(hours) = hours {
+            ensure!((0.0..=MOST_HOURS).contains(&hours), "--hours must be 0 to {MOST_HOURS}, found {hours}");
+        }
+        let deadline = hours.map(|hours| Instant::now() + Duration::from_secs_f64(hours * 3600.0));
+        Ok(Self { asked, deadline })
+    }
+
+    /// What is raised when somebody asks to stop.
+    #[cfg(feature = "media")]
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        self.asked.clone()
     }
 
     /// Whether somebody asked to stop.

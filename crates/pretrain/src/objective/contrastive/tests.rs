@@ -82,6 +82,27 @@ fn pairs_of_one_interval_are_no_negatives_of_each_other() {
 }
 
 #[test]
+fn the_chance_level_of_info_nce_is_that_of_equal_embeddings() {
+    let log_inv = Tensor::new(&[5f64.ln()], &candle_core::Device::Cpu).expect("temperature");
+    let of = |intervals: &[usize], has_hard: bool| {
+        let video = Tensor::ones((intervals.len(), 4), log_inv.dtype(), log_inv.device()).expect("ones");
+        let speech = video.unsqueeze(1).expect("one window");
+        let hard = has_hard.then_some(&speech);
+        let pairs = Pairs { video: &video, positive: &speech, hard, intervals };
+        let (loss, _) =
+            loss(Contrastive::InfoNce, &pairs, windows(Join::Max), Some(&log_inv), None).expect("a loss");
+        (scalar(&loss), chance(intervals, has_hard))
+    };
+    for intervals in [&INTERVALS[..], &[4, 4, 9], &[1, 1, 2, 2, 3, 3]] {
+        for has_hard in [false, true] {
+            let (found, expected) = of(intervals, has_hard);
+            assert!((found - expected).abs() < 1e-12, "{intervals:?}, {has_hard}: {found}, {expected}");
+        }
+    }
+    assert!((chance(&INTERVALS, true) - (9f64.ln() + 8f64.ln()) / 2.0).abs() < 1e-12);
+}
+
+#[test]
 fn gradients_are_difference_quotients_and_none_flows_into_an_unweighted_pair() {
     let (v, s, hard) = (var(1, &[3, 4]), var(2, &[3, 2, 4]), var(3, &[3, 2, 4]));
     let log_inv = var(4, &[1]);
