@@ -288,13 +288,35 @@ fn pieces(comparison: &Comparison) {
     );
     assert!(!comparison.folder.has(&format!("out/{cell}")), "a list runs nothing");
 
+    let page = comparison.page();
     let other = ["--set", "gaze.epoch_images=8"];
     let said = comparison.call(&other).refused();
     assert!(said.contains("was made with other settings ([gaze])"), "{said}");
+    assert_eq!(comparison.page(), page, "what is refused leaves the page as it is");
+    // what is made of a pretraining of other settings is not what is asked for either
+    let said = comparison.call(&["--list", "--set", "pretrain.run.epochs=3"]);
+    let baselines = 2 * (4 + 4);
+    assert!(
+        said.out.contains(&format!("{baselines} of {CELLS} cells done, {} of other", CELLS - baselines)),
+        "{}",
+        said.out
+    );
+    let said = comparison.call(&["--hours", "inf"]).refused();
+    assert!(said.contains("--hours must be 0 to 87600, found inf"), "{said}");
+    let said = comparison.call(&["--set", "compare.subject=nobody"]).refused();
+    assert!(
+        said.contains(
+            "subject must be a method of the comparison (random, imagenet, order, words), found nobody"
+        ),
+        "{said}"
+    );
     let said = comparison.call(&["--only", "nobody"]).refused();
     assert!(said.contains("expected a method of the comparison (random, imagenet, order, words)"), "{said}");
     let said = comparison.call(&["--set", "gaze.encoder=small"]).refused();
-    assert!(said.contains("must be the net of the pretrained ones"), "{said}");
+    assert!(
+        said.contains("gaze.encoder must be the net of the random encoder") && said.contains("found small"),
+        "{said}"
+    );
 
     let planes = comparison.made("matched/words/fold-0-seed-4/planes-100");
     let said = comparison.call(&[&other[..], &["--overwrite"]].concat());

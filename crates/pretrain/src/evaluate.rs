@@ -54,7 +54,7 @@ impl HeldOut {
             return Ok(Evaluation { values, score });
         }
         let alignment = seen.retrieval(networks, objective, &mut values)?;
-        Ok(Evaluation { values, score: Some(alignment) })
+        Ok(Evaluation { values, score: alignment })
     }
 
     /// The first of every interval's pairs.
@@ -77,16 +77,20 @@ struct Seen {
 }
 
 impl Seen {
-    /// Adds recall, alignment and spread to `values`; gives the alignment.
+    /// Adds recall, alignment and spread to `values`; gives the alignment, which there is of two pairs or more.
     fn retrieval(
         &self,
         networks: &Networks,
         objective: &Objective,
         values: &mut Vec<(String, f64)>,
-    ) -> candle_core::Result<f64> {
+    ) -> candle_core::Result<Option<f64>> {
         let (video, speech) = (Tensor::cat(&self.video, 0)?, Tensor::cat(&self.speech, 0)?);
         let similarity = objective.similarity(networks, &video, &speech)?.to_dtype(DType::F32)?;
         let count = video.dim(0)?;
+        values.push(("retrieval_pairs".into(), count as f64));
+        if count < 2 {
+            return Ok(None);
+        }
         let to_speech: Vec<f32> = similarity.flatten_all()?.to_vec1()?;
         let to_video: Vec<f32> = similarity.t()?.flatten_all()?.to_vec1()?;
         let (mut alignment, mut within) = (0.0, Vec::new());
@@ -106,7 +110,6 @@ impl Seen {
             let mean = within.iter().sum::<f64>() / within.len() as f64;
             values.push(("alignment_auc_within_recording".into(), mean));
         }
-        values.push(("retrieval_pairs".into(), count as f64));
         let first = speech.narrow(1, 0, 1)?.squeeze(1)?;
         for (name, z) in [("video", &video), ("speech", &first)] {
             let flat: Vec<f32> = unit(z)?.flatten_all()?.to_vec1()?;
@@ -114,7 +117,7 @@ impl Seen {
             values.push((format!("effective_rank_{name}"), effective_rank(&flat, z.dim(1)?)));
             values.push((format!("unit_std_{name}"), unit_std(&flat, z.dim(1)?)));
         }
-        Ok(alignment)
+        Ok(Some(alignment))
     }
 }
 

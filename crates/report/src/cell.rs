@@ -199,6 +199,11 @@ impl Plan {
         cells
     }
 
+    /// Names of the methods, as an error lists them.
+    pub fn names(&self) -> String {
+        self.methods.iter().map(|method| method.name.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
     /// Seed and fold of every turn.
     pub fn turns(&self) -> Vec<(u64, u32)> {
         self.seeds.iter().flat_map(|&seed| (0..self.folds).map(move |fold| (seed, fold))).collect()

@@ -29,6 +29,8 @@ pub struct CompareConfig {
     pub subject: String,
     /// Methods of an ablation, each held against the one before it; those that are not run are passed over.
     pub steps: Vec<String>,
+    /// Folds on whose test subjects the settings of `subject` were chosen: the page shows the differences without them, too.
+    pub developed_on: Vec<u32>,
     /// Methods whose held-out alignment is drawn over the epochs.
     pub curves: Vec<String>,
     /// Whether those methods keep the weights of every epoch, so that affinity is drawn over the epochs, too; on disk a cell's weights
@@ -51,6 +53,7 @@ impl Default for CompareConfig {
             steps: ["random", "classification", "classification-contrastive", "paper"]
                 .map(str::to_owned)
                 .to_vec(),
+            developed_on: Vec::new(),
             curves: vec!["paper".to_owned(), "ours".to_owned()],
             snapshots: false,
             curve_value: "alignment_auc".to_owned(),
@@ -71,9 +74,24 @@ impl CompareConfig {
         if self.label_shares.is_empty() {
             return refuse("label_shares", "at least one", "none".to_owned());
         }
+        if let Some(twice) = twice(&self.seeds) {
+            return refuse("seeds", "different numbers", format!("{twice} twice"));
+        }
+        if let Some(twice) = twice(&self.methods) {
+            return refuse("methods", "different names", format!("{twice} twice"));
+        }
+        let shares: Vec<u64> = self.label_shares.iter().map(|share| share.to_bits()).collect();
+        if let Some(twice) = twice(&shares) {
+            return refuse("label_shares", "different shares", format!("{} twice", f64::from_bits(*twice)));
+        }
         match self.label_shares.iter().find(|share| !(**share > 0.0 && **share <= 1.0)) {
             Some(share) => refuse("label_shares", "above 0 and at most 1", share.to_string()),
             None => Ok(()),
         }
     }
+}
+
+/// What is there more than once.
+fn twice<T: PartialEq>(values: &[T]) -> Option<&T> {
+    values.iter().enumerate().find(|(at, value)| values[..*at].contains(value)).map(|(_, value)| value)
 }

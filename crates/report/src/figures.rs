@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::cell::{Kind, Narration, percent};
 use crate::gather::{Gathered, probe_at};
-use crate::{Cell, CompareConfig, ReportError, Spread};
+use crate::{Cell, CompareConfig, ReportError, Spread, events};
 
 /// A line of a figure, with the spread of each point.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,7 +72,9 @@ pub fn write_figures(
         write_curves(&dir.join(file), axes, Across::Linear, &epochs)?;
         made.push((
             format!(
-                "Held-out `{}` after every epoch of pretraining, mean and spread over turns.",
+                "Held-out `{}` after every epoch of pretraining, mean and spread over turns (their number in brackets). Each method is \
+                 held to pairs of its own kind (docs/method.md, \"Pairs\"), so that heights are not to be compared, only whether a line \
+                 leaves .5.",
                 config.curve_value
             ),
             file.to_owned(),
@@ -85,7 +87,7 @@ pub fn write_figures(
         write_curves(&dir.join(file), axes, Across::Linear, &affinity)?;
         made.push((
             "Affinity of relevant against unrelated speech of test subjects (area; chance .5) after every epoch of pretraining, mean \
-             and spread over turns."
+             and spread over turns (their number in brackets), the same moments for every method."
                 .to_owned(),
             file.to_owned(),
         ));
@@ -132,8 +134,10 @@ fn over_epochs(gathered: &Gathered, config: &CompareConfig) -> Result<Vec<Series
         for (seed, fold) in gathered.plan().turns() {
             let cell = Cell { method: method.name.clone(), narration, fold, seed, kind: Kind::Pretrain };
             if !gathered.missing().contains(&cell) {
-                let path = cell.path(gathered.root()).join("events.jsonl");
-                runs.push((1..).zip(epoch_values(&path, &config.curve_value)?).collect());
+                runs.push(events::held_out(
+                    &cell.path(gathered.root()).join(events::FILE),
+                    &config.curve_value,
+                )?);
             }
         }
         all.extend(curve(&method.name, narration, &runs));
@@ -167,23 +171,9 @@ fn curve(method: &str, narration: Narration, runs: &[BTreeMap<u64, f64>]) -> Opt
     let points: Vec<_> = epochs.into_iter().filter_map(point).collect();
     let is_control = narration == Narration::Scrambled;
     let suffix = if is_control { ", scrambled" } else { "" };
-    (!points.is_empty()).then(|| Series { name: format!("{method}{suffix}"), is_control, points })
-}
-
-/// The values called `name` in the epochs of an event log, in order; held-out ones are logged after training ones.
-fn epoch_values(path: &Path, name: &str) -> Result<Vec<f64>, ReportError> {
-    let text = fs::read_to_string(path).map_err(ReportError::io(path))?;
-    let mut values: Vec<f64> = Vec::new();
-    for line in text.lines() {
-        let event: Value = serde_json::from_str(line)
-            .map_err(|error| ReportError::Garbled { path: path.to_owned(), cause: error.to_string() })?;
-        if event["event"] == "held_out"
-            && let Some(value) = event[name].as_f64()
-        {
-            values.push(value);
-        }
-    }
-    Ok(values)
+    let turns = runs.iter().filter(|run| !run.is_empty()).count();
+    let name = format!("{method}{suffix} [{turns}]");
+    (!points.is_empty()).then(|| Series { name, is_control, points })
 }
 
 /// Draws lines with the spread of their points into the SVG `path`; `axes` names x and y.

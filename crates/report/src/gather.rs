@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::cell::{Cell, Kind, Narration, Plan};
-use crate::{ReportError, Spread};
+use crate::{ReportError, Spread, events};
 
 /// Name of the figures inside an artifact.
 const METRICS: &str = "metrics.json";
@@ -16,6 +16,8 @@ pub struct Gathered {
     plan: Plan,
     root: PathBuf,
     found: Vec<(Cell, Value)>,
+    /// Alarms that finished pretrainings raised in their last epoch.
+    alarms: Vec<(Cell, Vec<String>)>,
     missing: Vec<Cell>,
 }
 
@@ -30,11 +32,14 @@ impl Gathered {
     /// # Errors
     /// When a finished cell's figures cannot be read.
     pub fn read(plan: Plan, root: &Path, is_done: impl Fn(&Cell) -> bool) -> Result<Self, ReportError> {
-        let (mut found, mut missing) = (Vec::new(), Vec::new());
+        let (mut found, mut alarms, mut missing) = (Vec::new(), Vec::new(), Vec::new());
         for cell in plan.cells() {
             if !is_done(&cell) {
                 missing.push(cell);
-            } else if cell.kind != Kind::Pretrain {
+            } else if cell.kind == Kind::Pretrain {
+                let raised = events::last_alarms(&cell.path(root).join(events::FILE))?;
+                alarms.push((cell, raised));
+            } else {
                 let path = cell.path(root).join(METRICS);
                 let text = fs::read(&path).map_err(ReportError::io(&path))?;
                 let value = serde_json::from_slice(&text)
@@ -42,7 +47,7 @@ impl Gathered {
                 found.push((cell, value));
             }
         }
-        Ok(Self { plan, root: root.to_owned(), found, missing })
+        Ok(Self { plan, root: root.to_owned(), found, alarms, missing })
     }
 
     /// What is compared.
@@ -65,6 +70,16 @@ impl Gathered {
         self.found.iter()
     }
 
+    /// Alarms of a row's finished pretrainings in their last epoch, by turn.
+    pub(crate) fn alarms<'a>(
+        &'a self,
+        method: &'a str,
+        narration: Narration,
+    ) -> impl Iterator<Item = &'a [String]> {
+        let of_row = move |cell: &Cell| cell.method == method && cell.narration == narration;
+        self.alarms.iter().filter(move |(cell, _)| of_row(cell)).map(|(_, raised)| raised.as_slice())
+    }
+
     /// Whether a row's cells of one kind are all there.
     pub(crate) fn is_complete(&self, method: &str, narration: Narration, kind: Kind) -> bool {
         let is_asked =
@@ -84,17 +99,20 @@ impl Gathered {
         Spread::of(&values)
     }
 
-    /// The differences between two rows, `a` minus `b`, turn by turn: what does not depend on how hard a fold is.
+    /// The differences between two rows, `a` minus `b`, turn by turn over the folds that `is_asked`: what does not depend on how hard a
+    /// fold is.
     pub(crate) fn differences(
         &self,
         a: (&str, Narration),
         b: (&str, Narration),
         kind: Kind,
         figure: Figure<'_>,
+        is_asked: &dyn Fn(u32) -> bool,
     ) -> Vec<f64> {
         let other: Vec<_> = self.of(b.0, b.1, kind, figure).collect();
         let partner = |turn: (u64, u32)| other.iter().find(|(of, _)| *of == turn).map(|(_, value)| *value);
-        self.of(a.0, a.1, kind, figure).filter_map(|(turn, value)| Some(value - partner(turn)?)).collect()
+        let asked = self.of(a.0, a.1, kind, figure).filter(|((_, fold), _)| is_asked(*fold));
+        asked.filter_map(|(turn, value)| Some(value - partner(turn)?)).collect()
     }
 
     /// Figures with their turns (seed, fold).

@@ -11,6 +11,7 @@ mod baseline;
 mod cell;
 mod config;
 mod error;
+mod events;
 mod figures;
 mod gather;
 mod markdown;

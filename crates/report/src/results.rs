@@ -17,6 +17,8 @@ pub struct Notes {
     pub subject: String,
     /// Methods of an ablation, each held against the one before it.
     pub steps: Vec<String>,
+    /// Folds on whose test subjects that method's settings were chosen.
+    pub developed_on: Vec<u32>,
     /// Figures to show: what each shows, and its path from the page.
     pub figures: Vec<(String, String)>,
     /// Whose pictures were learned on.
@@ -48,7 +50,10 @@ pub fn write_results(path: &Path, gathered: &Gathered, notes: &Notes) -> Result<
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir).map_err(ReportError::io(dir))?;
     }
-    fs::write(path, page(gathered, notes)).map_err(ReportError::io(path))
+    // whole or not at all: several processes may fill one folder of cells
+    let half = path.with_extension("md.partial");
+    fs::write(&half, page(gathered, notes)).map_err(ReportError::io(&half))?;
+    fs::rename(&half, path).map_err(ReportError::io(path))
 }
 
 fn page(gathered: &Gathered, notes: &Notes) -> String {
@@ -88,21 +93,41 @@ fn page(gathered: &Gathered, notes: &Notes) -> String {
         "In points of F1, turn by turn, with the number of turns above 0: what does not depend on how hard a fold is.",
         tables::differences(gathered, &notes.subject, &notes.steps),
     );
+    if !notes.developed_on.is_empty() {
+        let folds: Vec<String> = notes.developed_on.iter().map(ToString::to_string).collect();
+        section(
+            "Differences on the other folds",
+            &format!(
+                "The settings of {} were chosen by figures of test subjects of fold {}. The same differences without it: subjects that \
+                 nothing was\nchosen by.",
+                notes.subject,
+                folds.join(", ")
+            ),
+            tables::differences_elsewhere(gathered, &notes.subject, &notes.developed_on),
+        );
+    }
     if gathered.plan().gaze {
         section(
             "Gaze, fine-tuned",
-            "The static map is the mean of the training targets: a model that is no better has not learned to look at the image.",
+            "With all gaze that there is: shares of the labels are shares of labelled planes. The static map is the mean of the training \
+             targets: a\nmodel that is no better has not learned to look at the image.",
             tables::gaze(gathered),
         );
     }
     section(
         "Speech",
         "On held-out subjects. Recall of the right moment among all (v→s: a frame asks for its speech); *alignment*: the same \
-         as an area\nunder the curve; *affinity*: does the cosine tell utterances that name the plane on the screen from small \
+         as an area\nunder the curve; *affinity*: does the similarity tell utterances that name the plane on the screen from small \
          talk over a plane, or over\nany picture; *right words*: a plane's picture against words about its own and about \
-         other planes, from other recordings. The last\ntwo are the shortcut, on training recordings: speech without content \
-         must not find its recording.",
+         other planes, from other recordings (an area), and how\noften the right plane is first among all (recall at 1 by relevance). The last \
+         two are the shortcut, on training recordings: speech\nwithout content must not find its recording. Similarity is what was trained \
+         to compare: a cosine, or the logit of L_cls or L_sync.",
         tables::speech(gathered),
+    );
+    section(
+        "Alarms",
+        "What pretraining itself warned of in its last epoch (docs/method.md, \"What is watched\"), with the number of turns.",
+        tables::alarms(gathered),
     );
     match &notes.pictures {
         Pictures::Simulated => section(

@@ -1,5 +1,7 @@
 //! The tables of the results, each from the gathered figures.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::cell::{Kind, Method, Narration, percent};
@@ -82,12 +84,13 @@ pub fn gaze(gathered: &Gathered) -> String {
 
 /// What the encoders know of held-out speech.
 pub fn speech(gathered: &Gathered) -> String {
-    let recall = |direction: &'static str, k: u64| -> OwnedFigure<'static> {
+    let of_recall = |direction: &'static str, k: u64, what: &'static str| -> OwnedFigure<'static> {
         Box::new(move |value| {
             let all = value["retrieval"][direction]["recall"].as_array()?;
-            all.iter().find(|recall| recall["k"] == k)?["recall"].as_f64()
+            all.iter().find(|recall| recall["k"] == k)?[what].as_f64()
         })
     };
+    let recall = |direction: &'static str, k: u64| of_recall(direction, k, "recall");
     let pointer = |pointer: &'static str| -> OwnedFigure<'static> { Box::new(at(pointer)) };
     let columns = [
         ("R@1 v→s", recall("video_to_speech", 1)),
@@ -98,6 +101,8 @@ pub fn speech(gathered: &Gathered) -> String {
         ("affinity", pointer("/affinity/auc")),
         ("affinity, any picture", pointer("/affinity/auc_anywhere")),
         ("right words", pointer("/phrases/auc_video_to_speech")),
+        ("right words first v→s", pointer("/phrases/first_video_to_speech")),
+        ("right plane first s→v", pointer("/phrases/first_speech_to_video")),
         ("recording from small talk", pointer("/train_shortcut/unrelated/recall")),
         ("from silence", pointer("/train_shortcut/silent/recall")),
     ];
@@ -111,16 +116,16 @@ pub fn speech(gathered: &Gathered) -> String {
         },
         &mut table,
     );
-    let chance = |figure: &'static str| {
+    // the same for all methods, as they are asked the same
+    let of_any = |figure: Figure<'_>| {
         let spreads = gathered.plan().rows().into_iter().filter_map(|(method, narration)| {
-            gathered.spread(&method.name, narration, Kind::Alignment, &at(figure))
+            gathered.spread(&method.name, narration, Kind::Alignment, figure)
         });
         spreads.map(|spread| spread.mean).next()
     };
+    let chance = |pointer: &str| of_any(&at(pointer));
     let shown = |value: Option<f64>| value.map_or_else(|| NONE.to_owned(), |value| format!("{value:.2}"));
-    let recalls =
-        ["/retrieval/video_to_speech/recall/0/chance", "/retrieval/video_to_speech/recall/2/chance"];
-    let [first, tenth] = recalls.map(|pointer| shown(chance(pointer)));
+    let [first, tenth] = [1, 10].map(|k| shown(of_any(&of_recall("video_to_speech", k, "chance"))));
     let half = || "0.50".to_owned();
     table.row(vec![
         "chance".to_owned(),
@@ -132,6 +137,8 @@ pub fn speech(gathered: &Gathered) -> String {
         half(),
         half(),
         half(),
+        shown(chance("/phrases/first_chance")),
+        shown(chance("/phrases/first_chance")),
         shown(chance("/train_shortcut/unrelated/chance")),
         shown(chance("/train_shortcut/silent/chance")),
     ]);
@@ -140,6 +147,61 @@ pub fn speech(gathered: &Gathered) -> String {
 
 /// The differences that the comparison is about: `a` minus `b` in F1, turn by turn.
 pub fn differences(gathered: &Gathered, subject: &str, steps: &[String]) -> String {
+    let methods = &gathered.plan().methods;
+    let mut rows = Vec::new();
+    for method in methods.iter().filter(|method| method.hears) {
+        rows.push(Difference::of_narration(&method.name));
+    }
+    let known: Vec<&Method> =
+        steps.iter().filter_map(|step| methods.iter().find(|method| method.name == *step)).collect();
+    for pair in known.windows(2) {
+        rows.push(Difference::of_methods(&pair[1].title, pair[1], pair[0]));
+    }
+    rows.extend(against_others(gathered, subject));
+    table_of_differences(gathered, &rows, &|_| true)
+}
+
+/// The differences between the method that the others are held against and the others, its scrambled control among them, over the
+/// folds on which it was not developed.
+pub fn differences_elsewhere(gathered: &Gathered, subject: &str, developed_on: &[u32]) -> String {
+    let rows = [vec![Difference::of_narration(subject)], against_others(gathered, subject)].concat();
+    table_of_differences(gathered, &rows, &|fold| !developed_on.contains(&fold))
+}
+
+/// What is subtracted from what.
+#[derive(Clone)]
+struct Difference {
+    name: String,
+    a: (String, Narration),
+    b: (String, Narration),
+}
+
+impl Difference {
+    fn of_narration(method: &str) -> Self {
+        Self {
+            name: format!("{method}: matched − scrambled"),
+            a: (method.to_owned(), Narration::Matched),
+            b: (method.to_owned(), Narration::Scrambled),
+        }
+    }
+
+    fn of_methods(called: &str, a: &Method, b: &Method) -> Self {
+        Self {
+            name: format!("{called} − {}", b.title),
+            a: (a.name.clone(), Narration::Matched),
+            b: (b.name.clone(), Narration::Matched),
+        }
+    }
+}
+
+fn against_others(gathered: &Gathered, subject: &str) -> Vec<Difference> {
+    let methods = &gathered.plan().methods;
+    let Some(own) = methods.iter().find(|method| method.name == subject) else { return Vec::new() };
+    let others = methods.iter().filter(|method| method.name != subject);
+    others.map(|other| Difference::of_methods(subject, own, other)).collect()
+}
+
+fn table_of_differences(gathered: &Gathered, rows: &[Difference], is_asked: &dyn Fn(u32) -> bool) -> String {
     let shares = &gathered.plan().label_shares;
     let columns: Vec<(Protocol, f64)> = [Protocol::Probe, Protocol::Finetuning]
         .into_iter()
@@ -150,29 +212,13 @@ pub fn differences(gathered: &Gathered, subject: &str, steps: &[String]) -> Stri
         format!("{name}, {} %", percent(share))
     });
     let mut table = Table::new(["F1 of".to_owned()].into_iter().chain(head));
-    let mut row = |name: String, a: (&str, Narration), b: (&str, Narration)| {
+    for Difference { name, a, b } in rows {
         let cells = columns.iter().map(|&(protocol, share)| {
             let (kind, figure) = protocol.figure(share, "f1");
-            difference(&gathered.differences(a, b, kind, &|value| figure(value).map(|v| 100.0 * v)))
+            let f1 = |value: &Value| figure(value).map(|v| 100.0 * v);
+            difference(&gathered.differences((&a.0, a.1), (&b.0, b.1), kind, &f1, is_asked))
         });
-        table.row([name].into_iter().chain(cells).collect());
-    };
-    let methods = &gathered.plan().methods;
-    for method in methods.iter().filter(|method| method.hears) {
-        let name = method.name.as_str();
-        row(format!("{name}: matched − scrambled"), (name, Narration::Matched), (name, Narration::Scrambled));
-    }
-    let known: Vec<&Method> =
-        steps.iter().filter_map(|step| methods.iter().find(|method| method.name == *step)).collect();
-    for pair in known.windows(2) {
-        let name = format!("{} − {}", pair[1].title, pair[0].title);
-        row(name, (&pair[1].name, Narration::Matched), (&pair[0].name, Narration::Matched));
-    }
-    if methods.iter().any(|method| method.name == subject) {
-        for other in methods.iter().filter(|method| method.name != subject) {
-            let name = format!("{subject} − {}", other.title);
-            row(name, (subject, Narration::Matched), (&other.name, Narration::Matched));
-        }
+        table.row([name.clone()].into_iter().chain(cells).collect());
     }
     table.text()
 }
@@ -182,6 +228,28 @@ fn difference(values: &[f64]) -> String {
     let Some(spread) = Spread::of(values) else { return MISSING.to_owned() };
     let above = values.iter().filter(|value| **value > 0.0).count();
     format!("{spread:+.1} ({above}/{})", spread.count)
+}
+
+/// Alarms of the last epoch of pretraining, and in how many turns each was raised.
+pub fn alarms(gathered: &Gathered) -> String {
+    let mut table = Table::new(["method", "turns", "raised in the last epoch"]);
+    each_row(
+        gathered,
+        |method, narration| {
+            let turns: Vec<&[String]> = gathered.alarms(&method.name, narration).collect();
+            let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+            turns.iter().copied().flatten().for_each(|name| *counts.entry(name).or_default() += 1);
+            let named: Vec<String> = counts.iter().map(|(name, count)| format!("`{name}` {count}")).collect();
+            let raised = match (turns.len(), named.len()) {
+                (0, _) => MISSING.to_owned(),
+                (_, 0) => "none".to_owned(),
+                _ => named.join(", "),
+            };
+            method.pretrains.then(|| vec![turns.len().to_string(), raised])
+        },
+        &mut table,
+    );
+    table.text()
 }
 
 /// The published plane detection.

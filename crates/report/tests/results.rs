@@ -55,7 +55,15 @@ fn fill(root: &Path, plan: &Plan) {
             let held_out = json!({"event": "held_out", "step": epoch, "epoch": epoch, "alignment_auc": area});
             format!("{train}\n{held_out}\n")
         };
-        fs::write(dir.join("events.jsonl"), epoch(0, 0.5) + &epoch(1, 0.625)).expect("written");
+        // an alarm of the first epoch that is over, and one of the last where the words are wrong
+        let alarm = |epoch: u32, name: &str| {
+            json!({"event": "alarm", "step": epoch, "epoch": epoch, name: 0.5}).to_string()
+        };
+        let mut log = [epoch(0, 0.5), alarm(0, "clamped_pairs") + "\n", epoch(1, 0.625)].concat();
+        if cell.narration == Narration::Scrambled {
+            log += &alarm(1, "chance_cont");
+        }
+        fs::write(dir.join("events.jsonl"), log).expect("written");
     }
 }
 
@@ -68,7 +76,8 @@ fn page_of(root: &Path, plan: &Plan, is_done: impl Fn(&Cell) -> bool, pictures: 
     let config = CompareConfig::default();
     let figures = write_figures(&gathered, &config, &root.join("figures")).expect("drawn");
     let steps = ["ours", "nobody", "order"].map(str::to_owned).to_vec();
-    let notes = Notes { sizes: vec!["small".into()], subject: "ours".into(), steps, figures, pictures };
+    let (sizes, developed_on) = (vec!["small".into()], vec![0]);
+    let notes = Notes { sizes, subject: "ours".into(), steps, developed_on, figures, pictures };
     write_results(&root.join("results.md"), &gathered, &notes).expect("written");
     fs::read_to_string(root.join("results.md")).expect("a page")
 }
@@ -106,10 +115,17 @@ fn means_spreads_and_differences_are_those_of_the_cells() {
         &page,
         &["ours", "0.25 ± 0.00", "0.25 ± 0.00", "–", "–", "0.75 ± 0.00", "0.81 ± 0.00", "–", "–"],
     );
+    let elsewhere = page.split("## Differences on the other folds").nth(1).expect("the section");
+    let elsewhere = elsewhere.split("\n## ").next().expect("its text");
+    must_have(elsewhere, &["ours: matched − scrambled", "+10.0 ± 0.0 (2/2)", "+4.0 ± 0.0 (2/2)"]);
+    must_have(elsewhere, &["ours − random", "+10.0 ± 0.0 (2/2)"]);
+    assert!(!elsewhere.contains("order − ours"), "{elsewhere}");
+    must_have(&page, &["ours", "4", "none"]);
+    must_have(&page, &["ours, scrambled", "4", "`chance_cont` 4"]);
     assert!(!page.contains("missing") && page.contains("nothing clinical follows from it"), "{page}");
     assert!(page.contains("other data"), "{page}");
     let figure = fs::read_to_string(dir.path().join("figures/alignment.svg")).expect("a figure");
-    assert!(figure.contains("ours, scrambled") && !figure.contains("order"), "{figure}");
+    assert!(figure.contains("ours, scrambled [4]") && !figure.contains("order"), "{figure}");
 }
 
 #[test]
@@ -123,6 +139,7 @@ fn what_is_not_done_is_missing_and_never_invented() {
     let page = page(dir.path(), &plan(), is_done);
     must_have(&page, &["random", "41.0 (51 / 31) [1]"]);
     must_have(&page, &["ours", "missing", "missing"]);
+    must_have(&page, &["order", "1", "none"]);
     must_have(&page, &["ours − order", "+10.0 (1/1)", "+4.0 (1/1)", "missing", "missing"]);
     let total = plan().cells().len();
     let done = 4 + 5 + 4 + 4;
@@ -158,4 +175,21 @@ fn real_images_without_gaze_stand_beside_a_guess_and_not_beside_published_figure
         assert!(!page.contains(words), "{words}: {page}");
     }
     assert!(real(None).contains("**missing**: scripts/measure-metadata"));
+}
+
+#[test]
+fn what_would_count_twice_is_refused() {
+    let of = |change: &dyn Fn(&mut CompareConfig)| {
+        let mut config = CompareConfig::default();
+        change(&mut config);
+        config.validate().expect_err("refused").to_string()
+    };
+    assert_eq!(
+        of(&|config| config.seeds = vec![3, 1, 3]),
+        "[compare] seeds must be different numbers, found 3 twice"
+    );
+    let shares = of(&|config| config.label_shares = vec![0.1, 1.0, 0.1]);
+    assert_eq!(shares, "[compare] label_shares must be different shares, found 0.1 twice");
+    let methods = of(&|config| config.methods = vec!["a".into(), "a".into()]);
+    assert_eq!(methods, "[compare] methods must be different names, found a twice");
 }

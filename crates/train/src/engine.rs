@@ -219,6 +219,7 @@ fn finish_epoch<T: Task>(
         log.log(event, at.step, epoch, &values)?;
     }
     if let Some(score) = held_out.score
+        && score.is_finite()
         && at.best.is_none_or(|best| score > best.score)
     {
         at.best = Some(Best { epoch, score });

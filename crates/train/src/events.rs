@@ -1,6 +1,6 @@
 //! The event log of a run: `events.jsonl`, a line to each logged step or epoch, and the same in TensorBoard's format.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -26,19 +26,14 @@ impl EventLog {
     /// When the files cannot be read or written.
     pub fn open(dir: &Path, resume_at: u64) -> Result<Self, TrainError> {
         let path = dir.join(EVENTS_FILE);
-        let kept = if resume_at == 0 { Vec::new() } else { lines_before(&path, resume_at)? };
-        let file = OpenOptions::new()
-            .create(true)
-            .write(true)
-            .truncate(true)
-            .open(&path)
-            .map_err(TrainError::io(&path))?;
-        let mut log = Self { lines: BufWriter::new(file), path, board: TensorBoard::create(dir)? };
-        for line in kept {
-            log.line(&line)?;
-        }
-        log.flush()?;
-        Ok(log)
+        let mut kept = if resume_at == 0 { Vec::new() } else { lines_before(&path, resume_at)? };
+        // whole or not at all: what a kill takes from the log of earlier steps nobody would miss
+        let half = dir.join(format!("{EVENTS_FILE}.partial"));
+        kept.push(String::new());
+        fs::write(&half, kept.join("\n")).map_err(TrainError::io(&half))?;
+        fs::rename(&half, &path).map_err(TrainError::io(&path))?;
+        let file = OpenOptions::new().append(true).open(&path).map_err(TrainError::io(&path))?;
+        Ok(Self { lines: BufWriter::new(file), path, board: TensorBoard::create(dir)? })
     }
 
     /// Logs named values of kind `event` ("step", "epoch", ...) after `step` steps.

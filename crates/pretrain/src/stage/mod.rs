@@ -12,7 +12,7 @@ use sonovox_artifact::clips::ClipsArtifact;
 use sonovox_artifact::{ArtifactWriter, Begin, Counts, OnExisting, RunFacts, Stage};
 use sonovox_ops::{ParamStore, describe_device};
 use sonovox_study::SplitConfig;
-use sonovox_train::{Monitor, Outcome, RunFolder, Task, snapshots};
+use sonovox_train::{Keep, Monitor, Outcome, RunFolder, Task, snapshots};
 
 use crate::networks::Networks;
 use crate::published::Published;
@@ -81,7 +81,7 @@ pub fn run(request: &Request<'_>, monitor: &mut dyn Monitor) -> Result<Summary, 
     let outcome = sonovox_train::run(&mut task, &store, &config.run, folder, monitor)?;
     let best = match outcome {
         Outcome::Interrupted { step } => return Ok(Summary::Interrupted { step }),
-        Outcome::Finished { best, .. } => best,
+        Outcome::Finished { best, .. } => best.filter(|_| config.run.keep == Keep::Best),
     };
     Networks::export(&store, writer.dir())?;
     let details = PretrainDetails {

@@ -46,8 +46,11 @@ pub fn run(args: &Compare) -> Result<Ended> {
     if let Some(unknown) =
         args.only.iter().find(|only| plan.methods.iter().all(|method| method.name != **only))
     {
-        let names: Vec<&str> = plan.methods.iter().map(|method| method.name.as_str()).collect();
-        bail!("--only {unknown}: expected a method of the comparison ({})", names.join(", "));
+        bail!("--only {unknown}: expected a method of the comparison ({})", plan.names());
+    }
+    let subject = &recipe.compare.subject;
+    if plan.methods.iter().all(|method| method.name != *subject) {
+        bail!("[compare] subject must be a method of the comparison ({}), found {subject}", plan.names());
     }
     let data = Data::new(&args.out);
     let bench = Bench::new(args, &recipe, &methods, &baselines, &data);

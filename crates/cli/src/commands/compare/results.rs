@@ -40,6 +40,7 @@ pub fn write(args: &Compare, recipe: &Recipe, plan: Plan, bench: &Bench<'_>) -> 
         sizes: sizes(recipe, bench),
         subject: recipe.compare.subject.clone(),
         steps: recipe.compare.steps.clone(),
+        developed_on: recipe.compare.developed_on.clone(),
         figures,
         pictures,
     };
@@ -75,28 +76,35 @@ fn sizes(recipe: &Recipe, bench: &Bench<'_>) -> Vec<String> {
 #[cfg(feature = "media")]
 fn study(recipe: &Recipe) -> Vec<String> {
     let (study, frame) = (&recipe.simulate, &recipe.preprocess.frame);
+    let voice = format!("Voice activity: {} (`preprocess.voice`).", recipe.preprocess.voice.kind());
     if is_over_videos(recipe) {
-        return vec![format!(
-            "Study: {} recordings of {} groups of patients, {} s each, joined from real videos of {} (about {} s of each at a \
+        return vec![
+            format!(
+                "Study: {} recordings of {} groups of patients, {} s each, joined from real videos of {} (about {} s of each at a \
              time); frames of {} x {} pixels. Folds are by patient.",
+                study.recordings,
+                study.subjects,
+                study.seconds,
+                study.planes.join(", "),
+                study.hold_secs,
+                frame.height,
+                frame.width,
+            ),
+            voice,
+        ];
+    }
+    vec![
+        format!(
+            "Study: {} recordings of {} subjects, {} s each, {} planes; frames of {} x {} pixels.",
             study.recordings,
             study.subjects,
             study.seconds,
-            study.planes.join(", "),
-            study.hold_secs,
+            study.planes.len(),
             frame.height,
             frame.width,
-        )];
-    }
-    vec![format!(
-        "Study: {} recordings of {} subjects, {} s each, {} planes; frames of {} x {} pixels.",
-        study.recordings,
-        study.subjects,
-        study.seconds,
-        study.planes.len(),
-        frame.height,
-        frame.width,
-    )]
+        ),
+        voice,
+    ]
 }
 
 #[cfg(feature = "media")]
