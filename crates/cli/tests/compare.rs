@@ -222,6 +222,52 @@ fn without_the_imagenet_file_its_rows_are_left_out_and_the_page_says_so() {
     assert!(said.contains("recipe.toml") && said.contains("safetensors"), "{said}");
 }
 
+/// The methods as they are shipped, from clips to figures: both narrations, alignment by whatever a method was trained to compare.
+#[test]
+fn every_shipped_method_is_run() {
+    let comparison = Comparison::new();
+    let methods = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/recipes/methods");
+    let methods_dir = format!("compare.methods_dir={:?}", methods.to_str().expect("UTF-8"));
+    let said = comparison.call(&[
+        "--set",
+        &methods_dir,
+        "--set",
+        "compare.imagenet=none.safetensors",
+        "--set",
+        "compare.subject=ours",
+        "--set",
+        "compare.label_shares=[1.0]",
+        "--set",
+        "compare.gaze=false",
+        "--set",
+        "split.folds=0",
+        "--set",
+        "split.test=0.34",
+        "--set",
+        "pretrain.pairs.groups=2",
+        "--set",
+        "pretrain.voiced_intervals=8",
+        "--set",
+        "pretrain.graph.clips=2",
+        "--set",
+        "pretrain.clusters.count=3",
+        "--set",
+        "pretrain.run.epochs=3",
+    ]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    let page = comparison.page();
+    assert!(page.contains("cells are done") && !page.contains("missing"), "{page}");
+    let speech = page.split("## Speech").nth(1).expect("the section");
+    for method in
+        ["correspondence", "classification", "paper", "co-attention", "ours", "ours-graded, scrambled"]
+    {
+        let row = speech.lines().find(|line| line.starts_with(&format!("| {method} "))).expect(method);
+        // alignment is the fifth figure
+        let alignment = row.split('|').nth(6).map(str::trim).expect("a cell");
+        assert!(alignment.parse::<f64>().is_ok_and(f64::is_finite), "{method}: {row}");
+    }
+}
+
 /// ImageNet's weights are of another network: its own random start stands beside them.
 #[test]
 fn another_network_comes_with_its_random_twin() {

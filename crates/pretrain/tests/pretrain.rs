@@ -12,8 +12,8 @@ use sonovox_artifact::{Artifact, OnExisting, Stage};
 use sonovox_model::Preset;
 use sonovox_ops::{ParamStore, backward};
 use sonovox_pretrain::{
-    ClusterConfig, Contrastive, FrameAugmentation, Library, LossWeights, Moment, Networks, Objective,
-    PacingConfig, PacingKind, Plan, Pool, PretrainConfig, PretrainError, Request, Sampler, Source,
+    ClusterConfig, Contrastive, Curriculum, FrameAugmentation, Library, LossWeights, Moment, Networks,
+    Objective, PacingConfig, PacingKind, Plan, Pool, PretrainConfig, PretrainError, Request, Sampler, Source,
     SpeechAugmentation, Summary, run,
 };
 use sonovox_study::{Split, SplitConfig, SplitItem};
@@ -170,6 +170,38 @@ fn resumed_runs_of_clusters_leave_equal_artifacts() {
         LossWeights { cont: 1.0, ord: 1.0, video_clusters: 1.0, speech_clusters: 1.0, ..LossWeights::none() };
     config.clusters = ClusterConfig { count: 6, rounds: 2 };
     stopped_equals_unbroken(&config);
+    // one stream after the other, as in `ours`
+    config.curriculum = Curriculum { video_alone: 0.25, speech_alone: 0.4 };
+    stopped_equals_unbroken(&config);
+}
+
+/// Where every other interval's speech is about something else, a run finds out which: the affinity that it keeps of an interval is that
+/// of its own pairs.
+#[test]
+fn intervals_of_unrelated_speech_end_with_less_affinity() {
+    let dir = tempfile::tempdir().expect("dir");
+    let (clips, out) = (dir.path().join("clips"), dir.path().join("out"));
+    write_clips(&clips, 12, 48, Speech::HalfShuffled);
+    let mut config = PretrainConfig { steps_per_epoch: Some(200), ..config() };
+    config.weights = LossWeights { cont: 1.0, ..LossWeights::none() };
+    config.run.epochs = 1;
+    config.pacing =
+        PacingConfig { kind: PacingKind::Graded, warmup: 0.2, memory: 0.5, ..PacingConfig::default() };
+    let stopped = pretrain(&clips, &out, &config, OnExisting::Refuse, &mut StopAfter(199, 0));
+    assert!(matches!(stopped, Ok(Summary::Interrupted { step: 199 })));
+    let state = out.with_extension("partial").join("checkpoint/000000199/task.safetensors");
+    let state = candle_core::safetensors::load(state, &Device::Cpu).expect("a checkpoint");
+    let affinity: Vec<f64> = state["affinity"].to_vec1().expect("numbers");
+    assert!(affinity.len() >= 4 * 24, "24 intervals to a recording");
+    // recordings have an even number of intervals
+    let of = |first: usize| {
+        affinity.iter().skip(first).step_by(2).copied().filter(|a| !a.is_nan()).collect::<Vec<_>>()
+    };
+    let (related, unrelated) = (of(0), of(1));
+    let above = |a: &f64| unrelated.iter().filter(|b| a > b).count();
+    let area = related.iter().map(above).sum::<usize>() as f64 / (related.len() * unrelated.len()) as f64;
+    println!("{} related against {} unrelated intervals: {area:.3}", related.len(), unrelated.len());
+    assert!(area > 0.8, "{area:.3}");
 }
 
 fn stopped_equals_unbroken(config: &PretrainConfig) {

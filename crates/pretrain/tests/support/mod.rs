@@ -62,6 +62,8 @@ pub enum Speech {
     Matching,
     /// It names topics drawn at random.
     Shuffled,
+    /// It names what is seen in every other interval, the first among them, and a topic drawn at random in those between.
+    HalfShuffled,
     /// There is none.
     Silent,
 }
@@ -114,11 +116,14 @@ fn write_clip(dir: &Path, index: usize, secs: usize, speech: Speech) -> ClipHead
     let rows = (secs as f64 / HOP_SECS) as usize;
     let mut mel = Vec::new();
     for row in 0..rows {
-        let topic = match speech {
-            Speech::Shuffled => {
-                ChaCha8Rng::seed_from_u64((index * 1000 + row / 50) as u64 + 77).random_range(0..TOPICS)
-            }
-            _ => seen[(row as f64 * HOP_SECS) as usize / TOPIC_SECS],
+        let drawn = match speech {
+            Speech::Shuffled => true,
+            Speech::HalfShuffled => row / 50 % 2 == 1,
+            Speech::Matching | Speech::Silent => false,
+        };
+        let topic = match drawn {
+            true => ChaCha8Rng::seed_from_u64((index * 1000 + row / 50) as u64 + 77).random_range(0..TOPICS),
+            false => seen[(row as f64 * HOP_SECS) as usize / TOPIC_SECS],
         };
         for band in 0..BANDS {
             let tone = if speech != Speech::Silent && band / 4 == topic { 2.0 } else { 0.0 };
