@@ -6,7 +6,7 @@ use std::path::Path;
 use candle_core::{Result, Tensor, Var};
 use sonovox_model::{
     AffineHead, AffineHeadConfig, ClusterHead, CoAttention, CoAttentionConfig, Encoder, Features, Fusion,
-    FusionConfig, OrderHead, OrderHeadConfig, Projection, TemporalGraph, TemporalGraphConfig, WhisperEncoder,
+    OrderHead, OrderHeadConfig, Projection, TemporalGraph, TemporalGraphConfig, WhisperEncoder,
 };
 use sonovox_ops::{Init, Mode, ParamStore};
 
@@ -102,7 +102,7 @@ impl Networks {
             let start = Init::Const((1.0 / config.temperature).ln());
             heads.param("log_inv_temperature", 1, start)
         };
-        let make_fusion = || Fusion::new(&FusionConfig::default(), projection.embedding, &heads.pp("fusion"));
+        let make_fusion = || Fusion::new(&config.fusion, projection.embedding, &heads.pp("fusion"));
         let make_order = || OrderHead::new(&OrderHeadConfig::default(), width, &heads.pp("order"));
         let make_affine = || AffineHead::new(&AffineHeadConfig::default(), width, &heads.pp("affine"));
         let make_sync =

@@ -7,7 +7,7 @@ use std::path::Path;
 use sonovox_pretrain::{
     Contrastive, Curriculum, LossWeights, Negatives, PacingKind, PretrainConfig, Summary, run,
 };
-use sonovox_train::Silent;
+use sonovox_train::{Keep, Silent};
 use support::{SPLIT, Speech, config, request, write_clips};
 
 /// Held-out value `name` after a run on matching or scrambled speech.
@@ -39,6 +39,7 @@ fn every_kind_of_method_runs_from_clips_to_an_encoder() {
     let of = |change: &dyn Fn(&mut PretrainConfig), weights| {
         let mut config = config(weights);
         config.steps_per_epoch = Some(2);
+        config.run.keep = Keep::Best;
         change(&mut config);
         config
     };

@@ -361,3 +361,20 @@ fn eq_2_trains_from_margins_that_are_not_clamped() {
     // the level is that of positives and negatives exchanged: a network that tells nothing is at it, whatever its embeddings' size
     assert!((0.8..1.25).contains(&(fresh / fresh_chance)) && last < 0.6 * last_chance);
 }
+
+/// The paper's words read literally: one linear layer on both embeddings, which can tell likely frames and likely speech, and not whether
+/// they belong together.
+#[test]
+fn the_classifier_of_pairs_is_one_layer_where_that_is_asked_for() {
+    let dir = tempfile::tempdir().expect("dir");
+    let clips = dir.path().join("clips");
+    write_clips(&clips, 4, 16, Speech::Matching);
+    for linear in [false, true] {
+        let mut config = config(LossWeights { cls: 1.0, ..LossWeights::none() });
+        config.fusion.linear = linear;
+        let Trained { store, .. } = made(&clips, &config);
+        let names: Vec<String> = store.params().into_iter().map(|(name, _)| name).collect();
+        let has = |layer: &str| names.iter().any(|name| name.starts_with(&format!("heads.fusion.{layer}.")));
+        assert!(has("fc2") && has("fc1") != linear, "{names:?}");
+    }
+}

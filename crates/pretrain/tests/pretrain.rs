@@ -244,6 +244,8 @@ fn silent_recordings_train_frame_order_only() {
     let summary =
         pretrain(&clips, &dir.path().join("out"), &config, OnExisting::Refuse, &mut Silent).expect("trained");
     assert!(held_out(&summary, "loss_ord").is_finite() && held_out(&summary, "loss_cont").is_nan());
+    let Summary::Finished { details, .. } = &summary else { panic!("finished") };
+    assert!(details.best.is_none(), "the last weights are kept, whichever were best");
 
     let mut pairs_only = config;
     pairs_only.weights.ord = 0.0;

@@ -13,7 +13,7 @@ mod rivals;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use sonovox_model::{EncoderConfig, Preset, ProjectionConfig};
+use sonovox_model::{EncoderConfig, FusionConfig, Preset, ProjectionConfig};
 use sonovox_ops::Precision;
 use sonovox_train::{Keep, OptimizerConfig, RunConfig, Schedule};
 
@@ -42,6 +42,8 @@ pub struct PretrainConfig {
     pub dilated: bool,
     /// From pooled features to the embeddings that L_cls and L_cont compare.
     pub projection: ProjectionConfig,
+    /// From two embeddings to the logits of L_cls; `linear` is the paper's words read literally.
+    pub fusion: FusionConfig,
     /// Where the video encoder starts from: a safetensors file of ImageNet weights of the same network (docs/method.md, "Other
     /// networks"); absent: from chance. Manifests name its last part, and hold path and hash among the inputs.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "published::last_part_of")]
@@ -55,6 +57,8 @@ pub struct PretrainConfig {
     pub pacing: PacingConfig,
     /// Which L_cont.
     pub contrastive: Contrastive,
+    /// Smallest margin of Eq. 2, above which the logarithm is defined: at the default ln(1 - exp(-margin)) is -9 and its gradient 10^4.
+    pub smallest_margin: f64,
     /// Temperature that InfoNCE starts from.
     pub temperature: f64,
     /// Temperature below which InfoNCE does not go: colder, one pair that fits by chance outweighs all others.
@@ -98,11 +102,13 @@ impl Default for PretrainConfig {
             encoder: Preset::Small,
             dilated: false,
             projection: ProjectionConfig::default(),
+            fusion: FusionConfig::default(),
             init: None,
             whisper: None,
             pairs: PairConfig::default(),
             pacing: PacingConfig::default(),
             contrastive: Contrastive::InfoNce,
+            smallest_margin: 1e-4,
             temperature: 0.1,
             smallest_temperature: 0.01,
             centre_by_recording: false,
@@ -177,6 +183,13 @@ impl PretrainConfig {
         let literal = self.contrastive == Contrastive::Paper && self.weights.cont > 0.0;
         let shared = self.pairs.recordings_per_batch;
         vec![
+            ("smallest_margin", "above 0", self.smallest_margin, self.smallest_margin > 0.0),
+            (
+                "fusion.hidden",
+                "at least 1",
+                self.fusion.hidden.unwrap_or(1) as f64,
+                self.fusion.hidden != Some(0),
+            ),
             ("temperature", "above 0", self.temperature, self.temperature > 0.0),
             ("smallest_temperature", "above 0 and at most temperature", coldest, {
                 coldest > 0.0 && coldest <= self.temperature

@@ -25,8 +25,16 @@ use super::weighted::{log_sum_exp, weighted_mean};
 use super::windows::Windows;
 use crate::Contrastive;
 
-/// Smallest margin of Eq. 2: below it, log(1 - exp(-margin)) is worse than -9 and its gradient above 10^4.
-pub const MIN_MARGIN: f64 = 1e-4;
+/// How a batch is contrasted.
+#[derive(Clone, Copy, Debug)]
+pub struct Contrast {
+    /// By which formula.
+    pub kind: Contrastive,
+    /// How windows are joined.
+    pub windows: Windows,
+    /// Smallest margin of Eq. 2.
+    pub smallest_margin: f64,
+}
 
 /// What a batch is contrasted by.
 pub struct Pairs<'a> {
@@ -63,17 +71,21 @@ const LEFT_OUT: f64 = -1e9;
 /// # Errors
 /// When shapes do not fit, when Eq. 2 has no hard negative, or InfoNCE no temperature.
 pub fn loss(
-    kind: Contrastive,
+    how: Contrast,
     pairs: &Pairs<'_>,
-    windows: Windows,
     log_inv_temperature: Option<&Tensor>,
     weights: Option<&[f64]>,
 ) -> Result<(Tensor, Option<usize>)> {
-    match kind {
+    match how.kind {
         Contrastive::Paper => {
             let Some(hard) = pairs.hard else { candle_core::bail!("Eq. 2 needs a negative to every pair") };
-            let (loss, clamped) =
-                paper(pairs.video, &pairs.positive.squeeze(1)?, &hard.squeeze(1)?, weights)?;
+            let (loss, clamped) = paper(
+                pairs.video,
+                &pairs.positive.squeeze(1)?,
+                &hard.squeeze(1)?,
+                how.smallest_margin,
+                weights,
+            )?;
             Ok((loss, Some(clamped)))
         }
         Contrastive::InfoNce => {
@@ -85,7 +97,7 @@ pub fn loss(
             let loss = if fused {
                 plain(pairs, log_inv)?
             } else {
-                joined(pairs, left_out.as_ref(), windows, log_inv, weights)?
+                joined(pairs, left_out.as_ref(), how.windows, log_inv, weights)?
             };
             Ok((loss, None))
         }
@@ -140,14 +152,20 @@ fn joined(
 }
 
 /// Eq. 2, fused where there are no weights.
-fn paper(v: &Tensor, s: &Tensor, hard: &Tensor, weights: Option<&[f64]>) -> Result<(Tensor, usize)> {
-    let Some(weights) = weights else { return paper_contrastive(v, s, hard, MIN_MARGIN) };
+fn paper(
+    v: &Tensor,
+    s: &Tensor,
+    hard: &Tensor,
+    smallest: f64,
+    weights: Option<&[f64]>,
+) -> Result<(Tensor, usize)> {
+    let Some(weights) = weights else { return paper_contrastive(v, s, hard, smallest) };
     let count = v.dim(0)?;
     let own = (v * s)?.sum(1)?;
     let margin = (&own - (v * hard)?.sum(1)?)?;
-    let free = margin.detach().ge(MIN_MARGIN)?;
+    let free = margin.detach().ge(smallest)?;
     let clamped = count - free.to_dtype(candle_core::DType::F64)?.sum_all()?.to_scalar::<f64>()? as usize;
-    let margin = margin.maximum(MIN_MARGIN)?;
+    let margin = margin.maximum(smallest)?;
     let gap = ((margin.neg()?.exp()?.neg()? + 1.0)?).log()?;
     // the frame itself takes no part in the denominator
     let itself = (Tensor::eye(count, v.dtype(), v.device())? * -1e30)?;

@@ -76,6 +76,7 @@ pub struct Embeddings {
 /// Computes the losses of a batch.
 pub struct Objective {
     contrastive: Contrastive,
+    smallest_margin: f64,
     weights: LossWeights,
     windows: Windows,
     centre_by_recording: bool,
@@ -93,6 +94,7 @@ impl Objective {
     pub fn new(config: &PretrainConfig) -> Self {
         Self {
             contrastive: config.contrastive,
+            smallest_margin: config.smallest_margin,
             weights: config.weights.clone(),
             windows: Windows::new(&config.pairs),
             centre_by_recording: config.centre_by_recording,

@@ -210,7 +210,9 @@ impl Objective {
         let extra = self.negatives == Negatives::Hard || self.contrastive == Contrastive::Paper;
         let hard = z.negative.as_ref().filter(|_| extra);
         let pairs = contrastive::Pairs { video: &z.video, positive: &z.positive, hard, intervals };
-        contrastive::loss(self.contrastive, &pairs, self.windows, log_inv, weights)
+        let (kind, smallest_margin) = (self.contrastive, self.smallest_margin);
+        let how = contrastive::Contrast { kind, windows: self.windows, smallest_margin };
+        contrastive::loss(how, &pairs, log_inv, weights)
     }
 }
 

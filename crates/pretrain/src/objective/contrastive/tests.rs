@@ -6,6 +6,12 @@ fn windows(join: Join) -> Windows {
     Windows::new(&PairConfig { join, ..PairConfig::default() })
 }
 
+const SMALLEST: f64 = 1e-4;
+
+fn how(kind: Contrastive, windows: Windows) -> Contrast {
+    Contrast { kind, windows, smallest_margin: SMALLEST }
+}
+
 /// Every pair has an interval to itself.
 const INTERVALS: [usize; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
 
@@ -35,7 +41,8 @@ fn weighted_and_joined_info_nce_are_the_definition() {
     let pairs = Pairs { video: &v, positive: &s, hard: Some(&hard), intervals: &INTERVALS[..4] };
     let value = |weights: Option<&[f64]>| {
         let (loss, clamped) =
-            loss(Contrastive::InfoNce, &pairs, windows(Join::Max), Some(&log_inv), weights).expect("a loss");
+            loss(how(Contrastive::InfoNce, windows(Join::Max)), &pairs, Some(&log_inv), weights)
+                .expect("a loss");
         assert!(clamped.is_none());
         scalar(&loss)
     };
@@ -51,7 +58,7 @@ fn weighted_and_joined_info_nce_are_the_definition() {
     let twice = Pairs { video: &v, positive: &s2, hard: Some(&hard2), intervals: &INTERVALS[..4] };
     for join in [Join::Max, Join::Attention] {
         let (twice, _) =
-            loss(Contrastive::InfoNce, &twice, windows(join), Some(&log_inv), None).expect("a loss");
+            loss(how(Contrastive::InfoNce, windows(join)), &twice, Some(&log_inv), None).expect("a loss");
         assert!((scalar(&twice) - value(None)).abs() < 1e-12, "{join:?}");
     }
 }
@@ -63,7 +70,7 @@ fn pairs_of_one_interval_are_no_negatives_of_each_other() {
     let value = |v: &Tensor, s: &Tensor, hard: &Tensor, intervals: &[usize], weights: Option<&[f64]>| {
         let pairs = Pairs { video: v, positive: s, hard: Some(hard), intervals };
         scalar(
-            &loss(Contrastive::InfoNce, &pairs, windows(Join::Max), Some(&log_inv), weights)
+            &loss(how(Contrastive::InfoNce, windows(Join::Max)), &pairs, Some(&log_inv), weights)
                 .expect("a loss")
                 .0,
         )
@@ -89,8 +96,8 @@ fn the_chance_level_of_info_nce_is_that_of_equal_embeddings() {
         let speech = video.unsqueeze(1).expect("one window");
         let hard = has_hard.then_some(&speech);
         let pairs = Pairs { video: &video, positive: &speech, hard, intervals };
-        let (loss, _) =
-            loss(Contrastive::InfoNce, &pairs, windows(Join::Max), Some(&log_inv), None).expect("a loss");
+        let (loss, _) = loss(how(Contrastive::InfoNce, windows(Join::Max)), &pairs, Some(&log_inv), None)
+            .expect("a loss");
         (scalar(&loss), chance(intervals, has_hard))
     };
     for intervals in [&INTERVALS[..], &[4, 4, 9], &[1, 1, 2, 2, 3, 3]] {
@@ -109,7 +116,7 @@ fn gradients_are_difference_quotients_and_none_flows_into_an_unweighted_pair() {
     let pairs = Pairs { video: &v, positive: &s, hard: Some(&hard), intervals: &INTERVALS[..4] };
     let of = |weights: &[f64]| {
         let joined = windows(Join::Attention);
-        Ok(loss(Contrastive::InfoNce, &pairs, joined, Some(&log_inv), Some(weights))?.0)
+        Ok(loss(how(Contrastive::InfoNce, joined), &pairs, Some(&log_inv), Some(weights))?.0)
     };
     check_gradients(&[&v, &s, &hard, &log_inv], || of(&[0.2, 1.0, 0.5]));
     let gradients = sonovox_ops::backward(&of(&[0.0, 1.0, 0.5]).expect("a loss")).expect("backward");
@@ -121,20 +128,22 @@ fn gradients_are_difference_quotients_and_none_flows_into_an_unweighted_pair() {
 #[test]
 fn weighted_eq_2_is_the_fused_one_at_equal_weights_and_counts_clamped_pairs() {
     let (v, s, hard) = (var(1, &[5, 6]), var(2, &[5, 6]), var(3, &[5, 6]));
-    let (fused, clamped) = paper_contrastive(&v, &s, &hard, MIN_MARGIN).expect("fused");
-    let (weighted, counted) = paper(&v, &s, &hard, Some(&[0.4; 5])).expect("weighted");
+    let (fused, clamped) = paper_contrastive(&v, &s, &hard, SMALLEST).expect("fused");
+    let (weighted, counted) = paper(&v, &s, &hard, SMALLEST, Some(&[0.4; 5])).expect("weighted");
     assert!(clamped > 0 && clamped < 5, "the test needs both kinds of pairs, found {clamped} clamped");
     assert_eq!(clamped, counted);
     assert!((scalar(&fused) - scalar(&weighted)).abs() < 1e-10);
-    check_gradients(&[&v, &s, &hard], || Ok(paper(&v, &s, &hard, Some(&[0.1, 0.9, 0.5, 1.0, 0.3]))?.0));
+    check_gradients(&[&v, &s, &hard], || {
+        Ok(paper(&v, &s, &hard, SMALLEST, Some(&[0.1, 0.9, 0.5, 1.0, 0.3]))?.0)
+    });
 }
 
 #[test]
 fn eq_2_without_a_negative_and_info_nce_without_a_temperature_are_refused() {
     let (v, s) = (random(1, &[2, 3]), random(2, &[2, 1, 3]));
     let pairs = Pairs { video: &v, positive: &s, hard: None, intervals: &INTERVALS[..4] };
-    assert!(loss(Contrastive::Paper, &pairs, windows(Join::Max), None, None).is_err());
-    assert!(loss(Contrastive::InfoNce, &pairs, windows(Join::Max), None, None).is_err());
+    assert!(loss(how(Contrastive::Paper, windows(Join::Max)), &pairs, None, None).is_err());
+    assert!(loss(how(Contrastive::InfoNce, windows(Join::Max)), &pairs, None, None).is_err());
 }
 
 #[test]
