@@ -218,12 +218,19 @@ mod tests {
         let mut seen = 0;
         for entry in std::fs::read_dir(dir).expect("methods") {
             let name = entry.expect("entry").file_name().into_string().expect("a name of ours");
-            for study in ["default.toml", "study.toml", "demo.toml", "tiny.toml"] {
+            let comparisons = ["compare.toml", "compare-lung.toml", "compare-full.toml"];
+            for study in
+                ["default.toml", "study.toml", "demo.toml", "tiny.toml"].into_iter().chain(comparisons)
+            {
                 let plain = with_methods(study, &[], &[]).expect("recipe").pretrain;
                 let recipe = with_methods(study, &[&name], &[]).expect("a method of ours").pretrain;
                 recipe.validate().expect("settings");
                 assert_eq!((recipe.encoder, recipe.run), (plain.encoder, plain.run), "{name}");
                 assert_eq!(recipe.voiced_intervals, plain.voiced_intervals, "{name}");
+                // where methods are compared they see as many pairs, too
+                if comparisons.contains(&study) && recipe.weights.needs_pairs() {
+                    assert_eq!(recipe.pairs.groups, plain.pairs.groups, "{name} on {study}");
+                }
             }
             seen += 1;
         }
