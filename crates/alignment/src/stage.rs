@@ -14,7 +14,7 @@ use sonovox_artifact::{
 };
 use sonovox_ops::describe_device;
 use sonovox_pretrain::Aligner;
-use sonovox_study::{Split, SplitConfig, SplitItem};
+use sonovox_study::{SplitConfig, SplitItem, SplitParts};
 
 use crate::moments::{Moment, Moments, thinned};
 use crate::report::{AfterEpoch, AlignmentReport, Recall, Shortcut};
@@ -99,7 +99,7 @@ pub fn evaluate(request: &Request<'_>) -> Result<Summary, AlignmentError> {
         threads: rayon::current_num_threads() as u64,
         wall_secs: started.elapsed().as_secs_f64(),
     };
-    let details = json!({"test_subjects": parts.subjects(&clips, &parts.test), "encoder": aligner.details()});
+    let details = json!({"test_subjects": clips.subjects(&parts.test), "encoder": aligner.details()});
     let artifact = writer.finish(counts, details, run)?;
     Ok(Summary { out: artifact.path, report })
 }
@@ -118,34 +118,16 @@ struct Parts {
 
 impl Parts {
     fn new(clips: &ClipsArtifact, request: &Request<'_>) -> Result<Self, AlignmentError> {
-        let recordings = &clips.details.recordings;
-        let given: Vec<SplitItem<'_>> = recordings
-            .iter()
-            .map(|clip| SplitItem {
-                subject: &clip.subject,
-                split: clip.split.as_deref().and_then(Split::from_word),
-                fold: clip.fold,
-            })
-            .collect();
-        let by_subject = request.split.split(&given)?;
-        let of = |part| -> Vec<usize> {
-            (0..recordings.len()).filter(|&at| by_subject.of(&recordings[at].subject) == Some(part)).collect()
-        };
-        let train = thinned(&of(Split::Train), request.config.train_recordings);
-        Ok(Self { test: of(Split::Test), train })
+        let recordings = clips.details.recordings.iter();
+        let items: Vec<_> =
+            recordings.map(|clip| SplitItem::of(&clip.subject, clip.split.as_deref(), clip.fold)).collect();
+        let SplitParts { train, test, .. } = request.split.parts(&items)?;
+        Ok(Self { test, train: thinned(&train, request.config.train_recordings) })
     }
 
     /// The test recordings, then those of training: as the aligner counts them.
     fn members(&self) -> Vec<usize> {
         [self.test.as_slice(), &self.train].concat()
-    }
-
-    fn subjects(&self, clips: &ClipsArtifact, members: &[usize]) -> Vec<String> {
-        let mut subjects: Vec<String> =
-            members.iter().map(|&at| clips.details.recordings[at].subject.clone()).collect();
-        subjects.sort();
-        subjects.dedup();
-        subjects
     }
 
     fn check_unseen(
@@ -159,7 +141,7 @@ impl Parts {
         let has_seen = |subject: &String| {
             details.train_subjects.contains(subject) || details.validation_subjects.contains(subject)
         };
-        let subjects: Vec<String> = self.subjects(clips, &self.test).into_iter().filter(has_seen).collect();
+        let subjects: Vec<String> = clips.subjects(&self.test).into_iter().filter(has_seen).collect();
         if subjects.is_empty() || config.allow_seen_subjects {
             return Ok(());
         }

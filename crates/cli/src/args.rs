@@ -63,7 +63,7 @@ pub struct Common {
     /// Override a key of the recipe, e.g. --set pretrain.run.epochs=5
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Seed of everything random; overrides the recipe's
+    /// Seed of everything random; overrides the recipe's (not for `compare`, which has several)
     #[arg(long)]
     pub seed: Option<u64>,
     /// Replace an output that exists

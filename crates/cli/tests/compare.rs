@@ -347,6 +347,8 @@ fn pieces(comparison: &Comparison) {
         "{}",
         said.out
     );
+    let said = comparison.call(&["--seed", "3"]).refused();
+    assert!(said.contains("compare.seeds"), "{said}");
     let said = comparison.call(&["--hours", "inf"]).refused();
     assert!(said.contains("--hours must be 0 to 87600, found inf"), "{said}");
     let said = comparison.call(&["--set", "compare.subject=nobody"]).refused();

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use sonovox_artifact::ArtifactError;
 use sonovox_artifact::clips::{ClipReader, ClipsArtifact};
 use sonovox_model::input;
-use sonovox_study::{Split, SplitConfig, SplitItem};
+use sonovox_study::{SplitConfig, SplitItem, SplitParts};
 use sonovox_train::TrainError;
 
 use crate::DownstreamError;
@@ -22,13 +22,6 @@ pub struct FrameAt {
     pub frame: usize,
     /// Its time on the recording's clock.
     pub secs: f64,
-}
-
-/// Recordings of the three parts of the split, as places in the clips artifact.
-pub(crate) struct Parts {
-    pub train: Vec<usize>,
-    pub validation: Vec<usize>,
-    pub test: Vec<usize>,
 }
 
 /// An open clips artifact.
@@ -63,21 +56,11 @@ impl Clips {
     }
 
     /// The split of all subjects, labelled or not: the same one that pretraining made of these clips.
-    pub fn parts(&self, split: &SplitConfig) -> Result<Parts, DownstreamError> {
-        let recordings = &self.source.details.recordings;
-        let given: Vec<_> = recordings
-            .iter()
-            .map(|clip| SplitItem {
-                subject: &clip.subject,
-                split: clip.split.as_deref().and_then(Split::from_word),
-                fold: clip.fold,
-            })
-            .collect();
-        let by_subject = split.split(&given)?;
-        let of = |part| {
-            (0..recordings.len()).filter(|&at| by_subject.of(&recordings[at].subject) == Some(part)).collect()
-        };
-        Ok(Parts { train: of(Split::Train), validation: of(Split::Validation), test: of(Split::Test) })
+    pub fn parts(&self, split: &SplitConfig) -> Result<SplitParts, DownstreamError> {
+        let recordings = self.source.details.recordings.iter();
+        let items: Vec<_> =
+            recordings.map(|clip| SplitItem::of(&clip.subject, clip.split.as_deref(), clip.fold)).collect();
+        Ok(split.parts(&items)?)
     }
 
     /// All recordings.
@@ -97,11 +80,7 @@ impl Clips {
 
     /// The subjects of `recordings`, sorted, each once.
     pub fn subjects(&self, recordings: &[usize]) -> Vec<String> {
-        let subject = |&at: &usize| self.source.details.recordings[at].subject.clone();
-        let mut subjects: Vec<String> = recordings.iter().map(subject).collect();
-        subjects.sort();
-        subjects.dedup();
-        subjects
+        self.source.subjects(recordings)
     }
 
     /// Frames as the encoder's input f32 `[frames, 1, height, width]`, each standardised after its own change.

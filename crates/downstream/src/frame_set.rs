@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use sonovox_artifact::Counts;
+use sonovox_study::SplitParts;
 
 use crate::DownstreamError;
-use crate::clips::{Clips, FrameAt, Parts};
+use crate::clips::{Clips, FrameAt};
 use crate::label_share::{self, SpanCounts};
 
 /// Frames of some recordings, in the recordings' order.
@@ -116,7 +117,7 @@ impl<T> PartSets<T> {
     /// Finds the frames of each part with `find`; refuses clips without any to train on or to test on.
     pub fn find(
         clips: &Clips,
-        parts: &Parts,
+        parts: &SplitParts,
         wanted: &Wanted,
         find: impl Fn(&[usize]) -> Result<FrameSet<T>, DownstreamError>,
     ) -> Result<Self, DownstreamError> {

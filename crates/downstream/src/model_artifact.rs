@@ -6,10 +6,11 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sonovox_artifact::{Artifact, Stage};
+use sonovox_study::SplitParts;
 use sonovox_train::Best;
 
 use crate::artifact_parts::WEIGHTS;
-use crate::clips::{Clips, Parts};
+use crate::clips::Clips;
 use crate::encoder::{EncoderOrigin, EncoderSource, check_unseen};
 use crate::{DownstreamError, EvalRequest};
 
@@ -35,7 +36,12 @@ pub struct Provenance {
 }
 
 impl Provenance {
-    pub(crate) fn new(clips: &Clips, parts: &Parts, encoder: &EncoderSource, best: Option<Best>) -> Self {
+    pub(crate) fn new(
+        clips: &Clips,
+        parts: &SplitParts,
+        encoder: &EncoderSource,
+        best: Option<Best>,
+    ) -> Self {
         let facts = &clips.source.details;
         Self {
             encoder: encoder.origin.clone(),

@@ -32,5 +32,5 @@ pub use intervals::{Interval, intervals};
 pub use planes::{PlaneList, PlaneSpan, plane_at, read_planes, write_planes};
 pub use recordings::{Recording, SeparateAudio};
 pub use settings::CropRect;
-pub use split::{Split, SplitConfig, SplitFractions, SplitItem, SubjectSplit, split_by_subject};
+pub use split::{Split, SplitConfig, SplitFractions, SplitItem, SplitParts, SubjectSplit, split_by_subject};
 pub use study::Study;

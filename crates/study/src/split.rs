@@ -56,6 +56,24 @@ pub struct SplitItem<'a> {
     pub fold: Option<u32>,
 }
 
+impl<'a> SplitItem<'a> {
+    /// As a clips artifact keeps it: the part by its word.
+    pub fn of(subject: &'a str, split: Option<&str>, fold: Option<u32>) -> Self {
+        Self { subject, split: split.and_then(Split::from_word), fold }
+    }
+}
+
+/// Recordings by the part that their subject is in, as places among the items that were split.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SplitParts {
+    /// To train on.
+    pub train: Vec<usize>,
+    /// To choose by.
+    pub validation: Vec<usize>,
+    /// To test on.
+    pub test: Vec<usize>,
+}
+
 /// The recipe's `[split]` section: one split for the whole chain, so that no subject is trained on in one stage and
 /// tested on in another. With `folds` it is one turn of a cross-validation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,6 +118,17 @@ impl SplitConfig {
             _ if fold >= folds => Err(StudyError::BadFolds { folds, fold }),
             _ => self.split_with_folds(items),
         }
+    }
+
+    /// The same, as places of the items in each part.
+    ///
+    /// # Errors
+    /// As [`SplitConfig::split`].
+    pub fn parts(&self, items: &[SplitItem<'_>]) -> Result<SplitParts, StudyError> {
+        let by_subject = self.split(items)?;
+        let of =
+            |part| (0..items.len()).filter(|&at| by_subject.of(items[at].subject) == Some(part)).collect();
+        Ok(SplitParts { train: of(Split::Train), validation: of(Split::Validation), test: of(Split::Test) })
     }
 
     fn split_with_folds(&self, items: &[SplitItem<'_>]) -> Result<SubjectSplit, StudyError> {

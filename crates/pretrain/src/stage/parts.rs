@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use candle_core::Device;
 use sonovox_artifact::clips::ClipsArtifact;
-use sonovox_study::{Split, SplitConfig, SplitItem};
+use sonovox_study::{SplitConfig, SplitItem, SplitParts};
 
 use super::Request;
 use crate::batch::{Plan, Source};
@@ -21,28 +21,11 @@ pub(super) struct Parts {
 
 impl Parts {
     pub(super) fn new(clips: &ClipsArtifact, split: &SplitConfig) -> Result<Self, PretrainError> {
-        let recordings = &clips.details.recordings;
-        let given: Vec<_> = recordings
-            .iter()
-            .map(|clip| SplitItem {
-                subject: &clip.subject,
-                split: clip.split.as_deref().and_then(Split::from_word),
-                fold: clip.fold,
-            })
-            .collect();
-        let by_subject = split.split(&given)?;
-        let of = |part| {
-            (0..recordings.len()).filter(|&at| by_subject.of(&recordings[at].subject) == Some(part)).collect()
-        };
-        Ok(Self { train: of(Split::Train), validation: of(Split::Validation) })
-    }
-
-    pub(super) fn subjects(&self, clips: &ClipsArtifact, members: &[usize]) -> Vec<String> {
-        let mut subjects: Vec<_> =
-            members.iter().map(|&at| clips.details.recordings[at].subject.clone()).collect();
-        subjects.sort();
-        subjects.dedup();
-        subjects
+        let recordings = clips.details.recordings.iter();
+        let items: Vec<_> =
+            recordings.map(|clip| SplitItem::of(&clip.subject, clip.split.as_deref(), clip.fold)).collect();
+        let SplitParts { train, validation, .. } = split.parts(&items)?;
+        Ok(Self { train, validation })
     }
 }
 

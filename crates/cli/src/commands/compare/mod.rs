@@ -34,6 +34,11 @@ use watch::Watch;
 
 /// Runs what is missing and writes what is there.
 pub fn run(args: &Compare) -> Result<Ended> {
+    if args.common.seed.is_some() {
+        bail!(
+            "--seed is not for a comparison: its cells have the seeds of compare.seeds, its study that of simulate.seed (--set)"
+        );
+    }
     let share = Share::of(threads::count(&args.compute)?, args.jobs, args.compute.device == Place::Cpu)?;
     threads::set_up(&args.compute, share.threads)?;
     let recipe = Recipe::resolve(&args.common)?;
