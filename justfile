@@ -139,6 +139,10 @@ measure-leaks *args: python-with-torch
 measure-words *args: python-with-torch
     {{python}} scripts/measure-words "$@"
 
+# how well voice activity in clips agrees with the script of a simulated study
+measure-voice *args:
+    python3 scripts/measure-voice "$@"
+
 # what single changes of methods do, on the study of `just compare`: data/trials.toml
 measure-trials *args: build
     python3 scripts/measure-trials data/trials.toml "$@"
