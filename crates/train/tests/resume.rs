@@ -48,11 +48,9 @@ impl Task for Fit {
         Ok(Losses { total, parts: vec![("squared_error", value)] })
     }
     fn evaluate(&mut self, epoch: u32) -> Result<Evaluation, TrainError> {
-        // best in the middle of the run, so that keeping the best differs from keeping the last
-        Ok(Evaluation {
-            values: vec![("epoch".into(), f64::from(epoch))],
-            score: Some(-(f64::from(epoch) - 2.0).abs()),
-        })
+        // best in the middle of the run, so that keeping the best differs from keeping the last; a score that is no number is none
+        let score = if epoch == 0 { f64::NAN } else { -(f64::from(epoch) - 2.0).abs() };
+        Ok(Evaluation { values: vec![("epoch".into(), f64::from(epoch))], score: Some(score) })
     }
     fn report(&mut self, _epoch: u32, _train: &[(String, f64)], _held_out: &Evaluation) -> Vec<Report> {
         vec![("memory", vec![("sum".into(), self.memory)])]

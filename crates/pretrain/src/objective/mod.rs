@@ -1,7 +1,7 @@
 //! The losses on one batch, one file to each: formula, source, shapes.
 //!
 //! L = sum over the losses of weight times loss. A loss of weight 0 has no head and no part of the batch is drawn for it.
-//! L_cls, L_cont and L_sync see pairs, which the pacing lets in; the losses of video alone see all of it.
+//! L_cls, L_cont, L_sync, L_views and L_clu see pairs, which the pacing lets in; the other losses of video alone see all of it.
 
 mod affine;
 mod classification;
