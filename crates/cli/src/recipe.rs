@@ -237,6 +237,23 @@ mod tests {
         assert_eq!(seen, 11);
     }
 
+    /// A rate that is to fall after the run is over never falls.
+    #[test]
+    fn every_shipped_schedule_ends_within_its_run() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/recipes");
+        for entry in std::fs::read_dir(dir).expect("recipes") {
+            let path = entry.expect("entry").path();
+            if path.is_file() {
+                let recipe = Recipe::resolve(&common(path.to_str(), &[])).expect("a recipe of ours");
+                for run in [&recipe.pretrain.run, &recipe.planes.run, &recipe.gaze.run] {
+                    if let sonovox_train::Schedule::Step { epochs, .. } = &run.schedule {
+                        assert!(epochs.iter().all(|at| *at < run.epochs), "{}: {epochs:?}", path.display());
+                    }
+                }
+            }
+        }
+    }
+
     #[test]
     fn the_fold_of_the_command_line_needs_folds() {
         let folded =

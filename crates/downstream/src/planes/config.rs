@@ -25,7 +25,7 @@ pub struct PlanesConfig {
     pub epoch_images: u64,
     /// Images to a batch.
     pub batch: usize,
-    /// Factor on the learning rate where the encoder is random (source: 0.04 in place of 0.01).
+    /// Factor on the learning rate of SGD where the encoder is random (source: 0.04 in place of 0.01); AdamW scales its steps itself.
     pub random_rate_factor: f64,
     /// Augmentation of the training frames.
     pub augmentation: PlaneAugmentation,
@@ -94,9 +94,7 @@ impl PlanesConfig {
     /// The engine's settings for an encoder that is random or not.
     pub(crate) fn run_for(&self, random_encoder: bool) -> RunConfig {
         let mut run = self.run.clone();
-        if random_encoder {
-            let (OptimizerConfig::Sgd { learning_rate, .. } | OptimizerConfig::AdamW { learning_rate, .. }) =
-                &mut run.optimizer;
+        if let (true, OptimizerConfig::Sgd { learning_rate, .. }) = (random_encoder, &mut run.optimizer) {
             *learning_rate *= self.random_rate_factor;
         }
         run
@@ -114,6 +112,9 @@ mod tests {
         assert_eq!(config.steps_per_epoch(), 64);
         assert_eq!(config.run_for(false).optimizer.learning_rate(), 0.01);
         assert_eq!(config.run_for(true).optimizer.learning_rate(), 0.04);
+        let mut adam = config;
+        adam.run.optimizer = OptimizerConfig::AdamW { learning_rate: 2e-3, weight_decay: 0.01 };
+        assert_eq!(adam.run_for(true).optimizer.learning_rate(), 2e-3);
     }
 
     #[test]

@@ -8,8 +8,17 @@ use serde::{Deserialize, Serialize};
 pub enum Contrastive {
     /// Eq. 2 of the paper, its margin clamped from below; clamped pairs are counted and logged.
     Paper,
+    /// The same on embeddings of unit length: sim(a, b) is their cosine, so that no loss falls by making them longer. Ours.
+    PaperCosine,
     /// Symmetric InfoNCE on unit-length embeddings with a learned temperature; hard negatives are extra columns.
     InfoNce,
+}
+
+impl Contrastive {
+    /// Whether it is Eq. 2, which needs a negative to every pair and knows one window.
+    pub(crate) fn is_eq_2(self) -> bool {
+        matches!(self, Self::Paper | Self::PaperCosine)
+    }
 }
 
 /// Weights of the losses; the paper's three are equal. A weight of 0 leaves the loss out: its head is not made and nothing

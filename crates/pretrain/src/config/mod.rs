@@ -180,7 +180,7 @@ impl PretrainConfig {
         let weights = self.weights.all();
         let coldest = self.smallest_temperature;
         let windows = self.pairs.speech_windows;
-        let literal = self.contrastive == Contrastive::Paper && self.weights.cont > 0.0;
+        let literal = self.contrastive.is_eq_2() && self.weights.cont > 0.0;
         let shared = self.pairs.recordings_per_batch;
         vec![
             ("smallest_margin", "above 0", self.smallest_margin, self.smallest_margin > 0.0),
@@ -196,7 +196,7 @@ impl PretrainConfig {
             }),
             (
                 "pairs.speech_windows",
-                "1 for contrastive = \"paper\"",
+                "1 for contrastive = \"paper\" and \"paper-cosine\"",
                 windows as f64,
                 windows == 1 || !literal,
             ),
@@ -221,7 +221,7 @@ impl PretrainConfig {
             ),
             (
                 "weights.cont",
-                "0 for contrastive = \"paper\" with pairs.negatives = \"batch\": Eq. 2 needs a negative to every pair",
+                "0 for contrastive = \"paper\" and \"paper-cosine\" with pairs.negatives = \"batch\": Eq. 2 needs a negative to every pair",
                 self.weights.cont,
                 self.pairs.negatives != Negatives::Batch || !literal,
             ),

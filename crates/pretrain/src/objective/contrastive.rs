@@ -6,6 +6,8 @@
 //! logarithm is undefined where the hard negative scores at least as high; clamped pairs are counted. What k runs over is
 //! not stated: all other embeddings of the batch (ours).
 //!
+//! `paper-cosine` (ours): the same with sim(a, b) the cosine of a and b.
+//!
 //! `info-nce` (ours; van den Oord et al. 2018, symmetric as in Radford et al. 2021): with cosines c and a learned
 //! temperature t, `L = 1/2P sum_i [ -ln softmax_j(c(v_i, s_j)/t, c(v_i, s'_i)/t)_i - ln softmax_k(c(v_k, s_i)/t)_i ]`; the
 //! hard negative is an extra column of its own frame's row. Pairs of one interval (K > 1) are no negatives of each other: they
@@ -22,7 +24,7 @@ use candle_core::{Result, Tensor};
 use sonovox_ops::{info_nce, paper_contrastive};
 
 use super::weighted::{log_sum_exp, weighted_mean};
-use super::windows::Windows;
+use super::windows::{Windows, unit};
 use crate::Contrastive;
 
 /// How a batch is contrasted.
@@ -77,15 +79,13 @@ pub fn loss(
     weights: Option<&[f64]>,
 ) -> Result<(Tensor, Option<usize>)> {
     match how.kind {
-        Contrastive::Paper => {
+        Contrastive::Paper | Contrastive::PaperCosine => {
             let Some(hard) = pairs.hard else { candle_core::bail!("Eq. 2 needs a negative to every pair") };
-            let (loss, clamped) = paper(
-                pairs.video,
-                &pairs.positive.squeeze(1)?,
-                &hard.squeeze(1)?,
-                how.smallest_margin,
-                weights,
-            )?;
+            let compared =
+                |z: &Tensor| if how.kind == Contrastive::PaperCosine { unit(z) } else { Ok(z.clone()) };
+            let (video, positive) = (compared(pairs.video)?, compared(&pairs.positive.squeeze(1)?)?);
+            let hard = compared(&hard.squeeze(1)?)?;
+            let (loss, clamped) = paper(&video, &positive, &hard, how.smallest_margin, weights)?;
             Ok((loss, Some(clamped)))
         }
         Contrastive::InfoNce => {

@@ -183,7 +183,7 @@ impl Objective {
     /// positives and negatives exchanged.
     fn contrast_at_chance(&self, z: &Embedded, intervals: &[usize], weights: Option<&[f64]>) -> Result<f64> {
         match (self.contrastive, &z.negative) {
-            (Contrastive::Paper, Some(negative)) => {
+            (Contrastive::Paper | Contrastive::PaperCosine, Some(negative)) => {
                 let exchanged = Embedded {
                     video: z.video.detach(),
                     positive: negative.detach(),
@@ -207,7 +207,7 @@ impl Objective {
         weights: Option<&[f64]>,
     ) -> Result<(Tensor, Option<usize>)> {
         // an easy negative is a column of InfoNCE already: it is another pair's speech
-        let extra = self.negatives == Negatives::Hard || self.contrastive == Contrastive::Paper;
+        let extra = self.negatives == Negatives::Hard || self.contrastive.is_eq_2();
         let hard = z.negative.as_ref().filter(|_| extra);
         let pairs = contrastive::Pairs { video: &z.video, positive: &z.positive, hard, intervals };
         let (kind, smallest_margin) = (self.contrastive, self.smallest_margin);

@@ -174,3 +174,27 @@ fn centring_takes_off_what_a_recordings_windows_share() {
         p.sqr()?.sum_all()? + n.expect("given").powf(3.0)?.sum_all()?
     });
 }
+
+#[test]
+fn eq_2_on_cosines_is_eq_2_on_unit_embeddings_whatever_their_length() {
+    let (v, s, hard) = (random(1, &[5, 4]), random(2, &[5, 1, 4]), random(3, &[5, 1, 4]));
+    let of = |kind, v: &Tensor, s: &Tensor, hard: &Tensor, weights: Option<&[f64]>| {
+        let pairs = Pairs { video: v, positive: s, hard: Some(hard), intervals: &INTERVALS[..5] };
+        let (loss, clamped) = loss(how(kind, windows(Join::Max)), &pairs, None, weights).expect("a loss");
+        (scalar(&loss), clamped)
+    };
+    let [uv, us, uh] = [&v, &s, &hard].map(|z| unit(z).expect("unit"));
+    let longer = (&s * 7.0).expect("longer");
+    for weights in [None, Some(&[0.4, 1.0, 0.2, 0.9, 0.5][..])] {
+        let expected = of(Contrastive::Paper, &uv, &us, &uh, weights);
+        for s in [&s, &longer] {
+            let found = of(Contrastive::PaperCosine, &v, s, &hard, weights);
+            assert!((found.0 - expected.0).abs() < 1e-12 && found.1 == expected.1, "{found:?}, {expected:?}");
+        }
+        assert!((of(Contrastive::Paper, &v, &longer, &hard, weights).0 - expected.0).abs() > 0.1);
+    }
+    let (v, s, hard) = (var(1, &[5, 4]), var(2, &[5, 1, 4]), var(3, &[5, 1, 4]));
+    let pairs = Pairs { video: &v, positive: &s, hard: Some(&hard), intervals: &INTERVALS[..5] };
+    let how = how(Contrastive::PaperCosine, windows(Join::Max));
+    check_gradients(&[&v, &s, &hard], || Ok(loss(how, &pairs, None, Some(&[0.1, 0.9, 0.5, 1.0, 0.3]))?.0));
+}
