@@ -233,7 +233,7 @@ impl Judge<'_> {
     fn shortcut(&self, of_recording: &[Moments]) -> Result<Shortcut, AlignmentError> {
         let of = |kind: fn(&Moments) -> &Vec<Moment>| -> Result<Option<Recall>, AlignmentError> {
             let with: Vec<&Vec<Moment>> =
-                of_recording.iter().map(kind).filter(|found| !found.is_empty()).collect();
+                of_recording.iter().map(kind).filter(|found| found.len() >= 2).collect();
             let mut sum = 0.0;
             for round in 0..self.request.config.rounds {
                 let moments: Vec<Moment> = with.iter().map(|found| self.probe(found, round)).collect();
@@ -251,6 +251,7 @@ impl Judge<'_> {
     /// A window of one kind, with the frame of another of its recording: what is heard says nothing of it.
     fn probe(&self, windows: &[Moment], round: usize) -> Moment {
         let rounds = self.request.config.rounds;
+        // another one than its own: whoever calls has two windows at least
         let at = round * windows.len() / rounds;
         let (window, frame) = (&windows[at], windows[(at + windows.len() / 2) % windows.len()].frame);
         Moment { frame, ..window.clone() }

@@ -67,6 +67,8 @@ struct PretrainFacts {
     frame: (u32, u32),
     #[serde(default)]
     train_subjects: Vec<String>,
+    #[serde(default)]
+    validation_subjects: Vec<String>,
 }
 
 /// What a model's manifest keeps of where its encoder came from.
@@ -78,8 +80,18 @@ pub struct EncoderOrigin {
     pub config: EncoderConfig,
     /// Subjects that it was pretrained on.
     pub train_subjects: Vec<String>,
+    /// Subjects that its epoch was chosen by.
+    #[serde(default)]
+    pub validation_subjects: Vec<String>,
     /// Height and width of the frames it was pretrained on.
     pub frame: Option<(u32, u32)>,
+}
+
+impl EncoderOrigin {
+    /// All subjects that had a part in the weights.
+    pub(crate) fn seen_subjects(&self) -> Vec<String> {
+        [self.train_subjects.as_slice(), &self.validation_subjects].concat()
+    }
 }
 
 /// An encoder's facts and where its weights lie.
@@ -117,7 +129,9 @@ impl EncoderSource {
     /// An encoder that has seen none of our frames.
     fn unlike_ours(from: &str, preset: Preset, dilated: bool, weights: Weights) -> Self {
         let config = EncoderConfig::new(preset).with_dilated(dilated);
-        let origin = EncoderOrigin { from: from.into(), config, train_subjects: Vec::new(), frame: None };
+        let (train_subjects, validation_subjects) = Default::default();
+        let origin =
+            EncoderOrigin { from: from.into(), config, train_subjects, validation_subjects, frame: None };
         Self { origin, weights }
     }
 
@@ -132,6 +146,7 @@ impl EncoderSource {
             from: "pretrained".into(),
             config: facts.encoder.with_dilated(dilated),
             train_subjects: facts.train_subjects,
+            validation_subjects: facts.validation_subjects,
             frame: Some(facts.frame),
         };
         Ok(Self { origin, weights: Weights::Pretrained(artifact) })
@@ -155,10 +170,10 @@ impl EncoderSource {
         }
     }
 
-    /// Refuses test subjects that the encoder was pretrained on, unless `allowed`.
+    /// Refuses test subjects that the encoder was pretrained on or chosen by, unless `allowed`.
     pub fn check_unseen(&self, test_subjects: &[String], allowed: bool) -> Result<(), DownstreamError> {
         let Weights::Pretrained(artifact) = &self.weights else { return Ok(()) };
-        check_unseen(&artifact.path, &self.origin.train_subjects, test_subjects, allowed)
+        check_unseen(&artifact.path, &self.origin.seen_subjects(), test_subjects, allowed)
     }
 
     /// Sets the parameters `encoder.*` of `store`; leaves fresh ones as they are.

@@ -57,8 +57,7 @@ impl Provenance {
 
     /// All subjects that had a part in the weights.
     fn seen_subjects(&self) -> Vec<String> {
-        let parts = [&self.encoder.train_subjects, &self.train_subjects, &self.validation_subjects];
-        parts.into_iter().flatten().cloned().collect()
+        [self.encoder.seen_subjects().as_slice(), &self.train_subjects, &self.validation_subjects].concat()
     }
 }
 

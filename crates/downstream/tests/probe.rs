@@ -10,7 +10,7 @@ use sonovox_downstream::probe::{ProbeConfig, ProbeReport, ProbeStages, probe};
 use sonovox_downstream::{DownstreamError, EncoderChoice, FinetuneRequest, Summary};
 use sonovox_model::Preset;
 use sonovox_study::SplitConfig;
-use support::{Made, assert_same, make_clips, make_encoder, manifest, metrics};
+use support::{Made, assert_same, make_clips, make_encoder, make_encoder_chosen_by, manifest, metrics};
 
 const SPLIT: SplitConfig = SplitConfig { validation: 0.2, test: 0.3, seed: 4, folds: 0, fold: 0 };
 
@@ -72,6 +72,10 @@ fn an_encoder_that_has_seen_the_test_subjects_is_refused() {
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
     let encoder = EncoderChoice::Pretrained(make_encoder(&dir.path().join("seen"), &all));
     let error = start(&clips, &encoder, &dir.path().join("p"), &config()).unwrap_err();
+    assert!(matches!(error, DownstreamError::SeenSubjects { .. }), "{error}");
+    let chosen_by = make_encoder_chosen_by(&dir.path().join("chosen-by"), &[], &all);
+    let error =
+        start(&clips, &EncoderChoice::Pretrained(chosen_by), &dir.path().join("p"), &config()).unwrap_err();
     assert!(matches!(error, DownstreamError::SeenSubjects { .. }), "{error}");
     let encoder = EncoderChoice::Pretrained(make_encoder(&dir.path().join("unseen"), &[]));
     let found = start(&clips, &encoder, &dir.path().join("p"), &config()).expect("a probe");

@@ -131,13 +131,21 @@ fn drawn(shape: usize, (x, y): (f32, f32), rng: &mut ChaCha8Rng) -> Vec<u8> {
 
 /// A pretrain artifact with a tiny encoder that has seen `train_subjects`.
 pub fn make_encoder(out: &Path, train_subjects: &[&str]) -> PathBuf {
+    make_encoder_chosen_by(out, train_subjects, &[])
+}
+
+/// The same, its epoch chosen by `validation_subjects`.
+pub fn make_encoder_chosen_by(out: &Path, train_subjects: &[&str], validation_subjects: &[&str]) -> PathBuf {
     let begin = Begin { stage: Stage::Pretrain, config: json!({}), seed: 5, inputs: vec![] };
     let writer = ArtifactWriter::create(out, begin, OnExisting::Refuse).expect("a fresh folder");
     let store = ParamStore::new(5, DType::F32, &Device::Cpu);
     let config = EncoderConfig::new(Preset::Tiny);
     Encoder::new(&config, &store.scope()).expect("an encoder");
     store.save(writer.dir().join("encoder.safetensors")).expect("weights");
-    let details = json!({"encoder": config, "frame": [HEIGHT, WIDTH], "train_subjects": train_subjects});
+    let details = json!({
+        "encoder": config, "frame": [HEIGHT, WIDTH], "train_subjects": train_subjects,
+        "validation_subjects": validation_subjects,
+    });
     writer.finish(Counts::default(), details, RunFacts::default()).expect("written").path
 }
 
