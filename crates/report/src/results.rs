@@ -66,7 +66,8 @@ fn page(gathered: &Gathered, notes: &Notes) -> String {
     let mut page = format!(
         "# {title}\n\nWritten by `sonovox compare` from the cells that are done; do not edit. {claim}\n\n\
          Mean ± standard deviation over folds by subject ({folds}) and seeds ({seeds}), {turns} turns in all; `[n]` where only n are \
-         done.\nThe same seed gives every method the same labels. *Scrambled*: pretrained on the same voices at the same \
+         done.\nA fold's subjects are the same with every seed, so that the turns are {folds} sets of test subjects. The same seed gives every method \
+         the same labels.\nFew labels are few to train on: epochs and penalties are chosen by all labels of the validation subjects. *Scrambled*: pretrained on the same voices at the same \
          times, saying\nanother plane's words; a gain that is there as well has nothing to do with what is said.\n\n"
     );
     for line in &notes.sizes {
@@ -80,7 +81,7 @@ fn page(gathered: &Gathered, notes: &Notes) -> String {
     section(
         "Planes, frozen probe",
         "Macro F1, precision and recall in percent. Logistic regression on the pooled last map; nothing of the encoder is \
-         trained.",
+         trained (the\nnormalisation of a random one has seen no data).",
         tables::planes(gathered, Protocol::Probe),
     );
     section(
