@@ -144,14 +144,16 @@ impl Alarms {
 mod tests {
     use super::*;
 
-    fn values(of: &[(&str, f64)]) -> Vec<(String, f64)> {
+    fn values(of: &[(&str, f64)]) -> Values {
         of.iter().map(|&(name, value)| (name.to_owned(), value)).collect()
     }
+
+    type Values = Vec<(String, f64)>;
 
     const LEAST_CHANCE: f64 = 1.0 / 32.0;
 
     /// An epoch in which nothing is wrong, as near to the limits as that can be.
-    fn good() -> (Vec<(String, f64)>, Vec<(String, f64)>) {
+    fn good() -> (Values, Values) {
         let mut train = values(&[("clamped_share", 0.25), ("temperature", 0.0102)]);
         let mut held_out = Vec::new();
         for (name, _) in ALARMS {

@@ -173,7 +173,7 @@ fn curve(method: &str, narration: Narration, runs: &[BTreeMap<u64, f64>]) -> Opt
     let suffix = if is_control { ", scrambled" } else { "" };
     let turns = runs.iter().filter(|run| !run.is_empty()).count();
     let name = format!("{method}{suffix} [{turns}]");
-    (!points.is_empty()).then(|| Series { name, is_control, points })
+    (!points.is_empty()).then_some(Series { name, is_control, points })
 }
 
 /// Draws lines with the spread of their points into the SVG `path`; `axes` names x and y.
