@@ -217,9 +217,9 @@ impl Sampler {
         let (from, to) = (fragment.start_secs + lag - jitter, fragment.end_secs + lag + jitter);
         // speech before `latest` has room in a neighbour after it, speech after `earliest` in one before it
         let (mut latest, mut earliest) = (f64::NEG_INFINITY, f64::INFINITY);
-        for other in self.neighbours_of(at).map(|other| &self.fragments[other]) {
-            latest = latest.max(other.end_secs - span_secs);
-            earliest = earliest.min(other.start_secs + span_secs);
+        for other in self.neighbours_of(at).map(|other| self.speech_of(other)) {
+            latest = latest.max(other.end - span_secs);
+            earliest = earliest.min(other.start + span_secs);
         }
         latest > to || earliest < from || latest > earliest
     }
@@ -235,11 +235,21 @@ impl Sampler {
         })
     }
 
-    /// The parts of fragment `other` at least all windows' length away from `speech_secs`.
+    /// Where the speech of fragment `at` may lie: as much later as a positive's does. A negative without the lag would be voiced oftener
+    /// than a positive with it, and be told by that alone.
+    fn speech_of(&self, at: usize) -> Range<f64> {
+        let (fragment, lag) = (&self.fragments[at], self.config.lag_secs);
+        let first = self.fragments.partition_point(|other| other.recording < fragment.recording);
+        let next = self.fragments.partition_point(|other| other.recording <= fragment.recording);
+        let (start, end) = (self.fragments[first].start_secs, self.fragments[next - 1].end_secs);
+        (fragment.start_secs + lag).max(start)..(fragment.end_secs + lag).min(end)
+    }
+
+    /// The parts of fragment `other`'s speech at least all windows' length away from `speech_secs`.
     fn far_parts(&self, other: usize, speech_secs: f64) -> Vec<Range<f64>> {
-        let (fragment, span_secs) = (&self.fragments[other], self.config.span_secs());
-        let before = fragment.start_secs..fragment.end_secs.min(speech_secs - span_secs);
-        let after = fragment.start_secs.max(speech_secs + span_secs)..fragment.end_secs;
+        let (speech, span_secs) = (self.speech_of(other), self.config.span_secs());
+        let before = speech.start..speech.end.min(speech_secs - span_secs);
+        let after = speech.start.max(speech_secs + span_secs)..speech.end;
         [before, after].into_iter().filter(|part| part.start < part.end).collect()
     }
 }

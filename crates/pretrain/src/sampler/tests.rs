@@ -155,11 +155,38 @@ fn a_long_lag_leaves_out_intervals_that_have_no_room_for_a_negative() {
         let config = PairConfig { lag_secs, positive_jitter_secs: Some(1.0), ..pairs(window_secs) };
         Sampler::new(three.clone(), &config, Pool::Audible, 7)
     };
-    // three intervals of two seconds: nowhere 3.5 s from all of the speech, unless that lies far outside
-    assert_eq!([0.0, 8.0, -8.0].map(|lag| late(3.5, lag).paired()), [0, 3, 3]);
+    // three intervals of two seconds: nowhere 3.5 s from all of the speech, and nowhere anything of it where it lies outside
+    assert_eq!([0.0, 8.0, -8.0].map(|lag| late(3.5, lag).paired()), [0, 0, 0]);
     for pair in (0..50).flat_map(|step| late(2.5, 1.5).pairs(step, 3, 2)) {
         assert!((pair.negative_secs - pair.speech_secs).abs() >= 2.5, "{pair:?}");
     }
+}
+
+/// Speech a second and a half after a voiced interval is less often voiced than speech in it: a negative that did not lag as well would be
+/// told from a positive without a look at the frame.
+#[test]
+fn a_negative_lags_as_its_positive_does() {
+    let config = PairConfig { lag_secs: 1.5, ..pairs(0.6) };
+    let sampler = Sampler::new(fragments(), &config, Pool::Voiced, 7);
+    let (mut positives, mut negatives) = (0, 0);
+    for step in 0..400 {
+        for pair in sampler.pairs(step, 4, 1) {
+            let end = if pair.recording == 0 { 20.0 } else { 16.0 };
+            let from = ((pair.negative_secs - 1.5) / 2.0) as usize;
+            assert!(from % 3 != 2 && (1..5).contains(&from.abs_diff(pair.frame / 20)), "{pair:?}");
+            assert!(
+                (pair.negative_secs - pair.speech_secs).abs() >= 0.6 && pair.negative_secs < end,
+                "{pair:?}"
+            );
+            let is_silent = |secs: f64| usize::from((secs / 2.0) as usize % 3 == 2);
+            positives += is_silent(pair.speech_secs);
+            negatives += is_silent(pair.negative_secs);
+        }
+    }
+    assert!(
+        positives > 300 && (0.8..1.25).contains(&(f64::from(negatives as u32) / f64::from(positives as u32))),
+        "{positives}, {negatives}"
+    );
 }
 
 #[test]
