@@ -16,26 +16,10 @@ use sonovox_study::SplitConfig;
 use super::baselines::{Baseline, Baselines};
 use super::data::Data;
 use super::methods::Found;
-use super::queue::Maker;
+use super::queue::{Maker, State};
 use super::watch::{Quiet, Watch};
 use crate::args::Compare;
 use crate::recipe::Recipe;
-
-/// What is at a cell's place.
-pub enum State {
-    /// The artifact that is asked for; it took this long, as far as its last session goes.
-    Done {
-        /// Wall time in seconds.
-        wall_secs: f64,
-    },
-    /// An artifact of other settings.
-    Stale {
-        /// What differs.
-        why: String,
-    },
-    /// Nothing, or an unfinished run.
-    Missing,
-}
 
 /// All that cells are made of.
 #[derive(Clone)]

@@ -6,9 +6,9 @@ use std::fmt::Write;
 use anyhow::Result;
 use sonovox_report::{Cell, Kind, Narration, Plan};
 
-use super::cells::{Bench, State};
+use super::cells::Bench;
 use super::data::Data;
-use super::queue::{Maker, Share};
+use super::queue::{Maker, Share, State};
 
 /// Seconds that cells took, by kind and by method.
 #[derive(Default)]

@@ -11,7 +11,6 @@ use rayon::ThreadPool;
 use sonovox_artifact::ArtifactError;
 use sonovox_report::Cell;
 
-use super::cells::State;
 use super::watch::Watch;
 use crate::commands::threads::pool;
 use crate::commands::{artifact_fault, describe};
@@ -60,6 +59,22 @@ impl fmt::Display for CellsFailed {
 }
 
 impl std::error::Error for CellsFailed {}
+
+/// What is at a cell's place.
+pub enum State {
+    /// The artifact that is asked for; it took this long, as far as its last session goes.
+    Done {
+        /// Wall time in seconds.
+        wall_secs: f64,
+    },
+    /// An artifact of other settings.
+    Stale {
+        /// What differs.
+        why: String,
+    },
+    /// Nothing, or an unfinished run.
+    Missing,
+}
 
 /// Who makes cells.
 pub trait Maker: Sync {

@@ -5,8 +5,8 @@ use std::path::Path;
 use anyhow::Result;
 use sonovox_report::{Baseline, Gathered, Notes, Pictures, Plan, write_figures, write_results};
 
-use super::cells::{Bench, State};
-use super::queue::Maker;
+use super::cells::Bench;
+use super::queue::{Maker, State};
 use crate::args::Compare;
 use crate::recipe::Recipe;
 
