@@ -112,11 +112,11 @@ fn asked(cosines: &Cosines, moments: &[Moment]) -> Option<Asked> {
             }
         }
         let Some(auc) = binary_auc(&right, &wrong) else { continue };
-        let top = |group: &[f32]| group.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let top = right.iter().chain(&wrong).copied().fold(f32::NEG_INFINITY, f32::max);
+        let at_top = |group: &[f32]| group.iter().filter(|value| **value == top).count() as f64;
         sum.auc += auc;
-        // a tie between right and wrong counts as half
-        sum.first +=
-            if top(&right) > top(&wrong) { 1.0 } else { f64::from(top(&right) == top(&wrong)) / 2.0 };
+        // of candidates that are equally near each is as likely the first
+        sum.first += at_top(&right) / (at_top(&right) + at_top(&wrong)).max(1.0);
         sum.chance += right.len() as f64 / (right.len() + wrong.len()) as f64;
         queries += 1;
     }
@@ -168,5 +168,14 @@ mod tests {
         assert_eq!(alone.auc_video_to_speech, None);
         let tied = phrases(&Cosines::new(vec![0.3; 16], 4), &moments);
         assert_eq!((tied.auc_video_to_speech, tied.first_video_to_speech), (Some(0.5), Some(0.5)));
+        // embeddings that are all the same find the right one of three as often as chance does
+        let three: Vec<Moment> =
+            (0..2).flat_map(|of| ["A", "B", "C"].map(|label| moment(of, label))).collect();
+        let tied = phrases(&Cosines::new(vec![0.3; 36], 6), &three);
+        assert!(
+            tied.first_video_to_speech.is_some_and(|first| (first - 1.0 / 3.0).abs() < 1e-12),
+            "{tied:?}"
+        );
+        assert_eq!(tied.first_video_to_speech, tied.first_chance);
     }
 }
