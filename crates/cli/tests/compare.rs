@@ -347,6 +347,13 @@ fn pieces(comparison: &Comparison) {
         "{}",
         said.out
     );
+    let manifest = comparison.folder.file("out/matched/order/fold-0-seed-4/gaze/manifest.json");
+    let whole = fs::read(&manifest).expect("a manifest");
+    fs::write(&manifest, "{\"config\": ").expect("written");
+    let said = comparison.call(&["--hours", "0"]).refused();
+    assert!(said.contains("gaze/manifest.json: expected JSON"), "{said}");
+    assert_eq!(comparison.page(), page, "a cell that cannot be read is no missing one");
+    fs::write(&manifest, whole).expect("written");
     let said = comparison.call(&["--seed", "3"]).refused();
     assert!(said.contains("compare.seeds"), "{said}");
     let said = comparison.call(&["--hours", "inf"]).refused();

@@ -72,7 +72,7 @@ pub fn write_figures(
         write_curves(&dir.join(file), axes, Across::Linear, &epochs)?;
         made.push((
             format!(
-                "Held-out `{}` after every epoch of pretraining, mean and spread over turns (their number in brackets). Each method is \
+                "Held-out `{}` after every epoch of pretraining, mean and spread over the turns that all lines have (their number in brackets). Each method is \
                  held to pairs of its own kind (docs/method.md, \"Pairs\"), so that heights are not to be compared, only whether a line \
                  leaves .5.",
                 config.curve_value
@@ -87,7 +87,7 @@ pub fn write_figures(
         write_curves(&dir.join(file), axes, Across::Linear, &affinity)?;
         made.push((
             "Affinity of relevant against unrelated speech of test subjects (area; chance .5) after every epoch of pretraining, mean \
-             and spread over turns (their number in brackets), the same moments for every method."
+             and spread over the turns that all lines have (their number in brackets), the same moments for every method."
                 .to_owned(),
             file.to_owned(),
         ));
@@ -125,24 +125,22 @@ fn over_labels(gathered: &Gathered) -> Vec<Series> {
 
 /// A held-out value after every epoch of pretraining.
 fn over_epochs(gathered: &Gathered, config: &CompareConfig) -> Result<Vec<Series>, ReportError> {
-    let mut all = Vec::new();
+    let mut rows = Vec::new();
     for (method, narration) in gathered.plan().rows() {
         if !config.curves.contains(&method.name) {
             continue;
         }
-        let mut runs = Vec::new();
+        let mut runs = Runs::new();
         for (seed, fold) in gathered.plan().turns() {
             let cell = Cell { method: method.name.clone(), narration, fold, seed, kind: Kind::Pretrain };
             if !gathered.missing().contains(&cell) {
-                runs.push(events::held_out(
-                    &cell.path(gathered.root()).join(events::FILE),
-                    &config.curve_value,
-                )?);
+                let log = cell.path(gathered.root()).join(events::FILE);
+                runs.insert((seed, fold), events::held_out(&log, &config.curve_value)?);
             }
         }
-        all.extend(curve(&method.name, narration, &runs));
+        rows.push((method.name.as_str(), narration, runs));
     }
-    Ok(all)
+    Ok(curves(rows))
 }
 
 /// Affinity against the truth after every epoch, of the runs that kept their weights.
@@ -151,29 +149,48 @@ fn affinity_over_epochs(gathered: &Gathered) -> Vec<Series> {
         let epochs = metrics["over_epochs"].as_array().into_iter().flatten();
         epochs.filter_map(|after| Some((after["epoch"].as_u64()?, after["affinity_auc"].as_f64()?))).collect()
     };
-    let series = |(method, narration): (&crate::Method, Narration)| {
+    let row = |(method, narration): (&'_ crate::Method, Narration)| {
         let cells = gathered.found().filter(|(cell, _)| {
             cell.method == method.name && cell.narration == narration && cell.kind == Kind::Alignment
         });
-        let runs: Vec<_> = cells.map(|(_, metrics)| areas(metrics)).collect();
-        curve(&method.name, narration, &runs)
+        cells.map(|(cell, metrics)| ((cell.seed, cell.fold), areas(metrics))).collect::<Runs>()
     };
-    gathered.plan().rows().into_iter().filter_map(series).collect()
+    let rows = gathered.plan().rows();
+    curves(
+        rows.iter()
+            .map(|&(method, narration)| (method.name.as_str(), narration, row((method, narration))))
+            .collect(),
+    )
 }
 
-/// Mean and spread over runs of the values after each epoch, by its number; `None` without any value.
-fn curve(method: &str, narration: Narration, runs: &[BTreeMap<u64, f64>]) -> Option<Series> {
-    let epochs: BTreeSet<u64> = runs.iter().flat_map(BTreeMap::keys).copied().collect();
+/// Values after each epoch, by its number, of the runs of a row, by seed and fold.
+type Runs = BTreeMap<(u64, u32), BTreeMap<u64, f64>>;
+
+/// Mean and spread over runs of the values after each epoch. Folds differ more than methods do, so that all rows are drawn over the turns
+/// that each of them has; where there is none, each over its own.
+fn curves(mut rows: Vec<(&str, Narration, Runs)>) -> Vec<Series> {
+    for (_, _, runs) in &mut rows {
+        runs.retain(|_, run| !run.is_empty());
+    }
+    rows.retain(|(_, _, runs)| !runs.is_empty());
+    let turns = rows.iter().map(|(_, _, runs)| runs.keys().copied().collect::<BTreeSet<_>>());
+    let common = turns.reduce(|a, b| &a & &b).unwrap_or_default();
+    if !common.is_empty() {
+        rows.iter_mut().for_each(|(_, _, runs)| runs.retain(|turn, _| common.contains(turn)));
+    }
+    rows.into_iter().map(|(method, narration, runs)| curve(method, narration, &runs)).collect()
+}
+
+fn curve(method: &str, narration: Narration, runs: &Runs) -> Series {
+    let epochs: BTreeSet<u64> = runs.values().flat_map(BTreeMap::keys).copied().collect();
     let point = |epoch: u64| {
-        let values: Vec<f64> = runs.iter().filter_map(|run| run.get(&epoch).copied()).collect();
+        let values: Vec<f64> = runs.values().filter_map(|run| run.get(&epoch).copied()).collect();
         Some((epoch as f64, Spread::of(&values)?))
     };
-    let points: Vec<_> = epochs.into_iter().filter_map(point).collect();
     let is_control = narration == Narration::Scrambled;
     let suffix = if is_control { ", scrambled" } else { "" };
-    let turns = runs.iter().filter(|run| !run.is_empty()).count();
-    let name = format!("{method}{suffix} [{turns}]");
-    (!points.is_empty()).then_some(Series { name, is_control, points })
+    let name = format!("{method}{suffix} [{}]", runs.len());
+    Series { name, is_control, points: epochs.into_iter().filter_map(point).collect() }
 }
 
 /// Draws lines with the spread of their points into the SVG `path`; `axes` names x and y.
@@ -259,6 +276,23 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_drawn_over_the_turns_that_all_of_them_have() {
+        let runs = |turns: &[(u64, u32, f64)]| -> Runs {
+            turns.iter().map(|&(seed, fold, value)| ((seed, fold), BTreeMap::from([(1, value)]))).collect()
+        };
+        let drawn = |rows: Vec<(&'static str, Narration, Runs)>| -> Vec<(String, f64)> {
+            curves(rows).into_iter().map(|series| (series.name, series.points[0].1.mean)).collect()
+        };
+        let (matched, scrambled) = (Narration::Matched, Narration::Scrambled);
+        let ours = || ("ours", matched, runs(&[(1, 0, 0.5), (1, 1, 0.7), (2, 0, 0.9)]));
+        let found =
+            drawn(vec![ours(), ("b", scrambled, runs(&[(1, 1, 0.2)])), ("nobody", matched, Runs::new())]);
+        assert_eq!(found, [("ours [1]".to_owned(), 0.7), ("b, scrambled [1]".to_owned(), 0.2)]);
+        let apart = drawn(vec![ours(), ("b", matched, runs(&[(3, 0, 0.2)]))]);
+        assert_eq!(apart.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["ours [3]", "b [1]"]);
+    }
 
     #[test]
     fn a_figure_has_a_line_and_a_name_to_each_series() {

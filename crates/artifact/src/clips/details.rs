@@ -102,18 +102,6 @@ pub struct ClipsArtifact {
 }
 
 impl ClipsArtifact {
-    /// The subjects of the recordings at these places, sorted, each once.
-    ///
-    /// # Panics
-    /// When there is no such place.
-    pub fn subjects(&self, recordings: &[usize]) -> Vec<String> {
-        let subject = |&at: &usize| self.details.recordings[at].subject.clone();
-        let mut subjects: Vec<String> = recordings.iter().map(subject).collect();
-        subjects.sort();
-        subjects.dedup();
-        subjects
-    }
-
     /// Opens a clips artifact.
     ///
     /// # Errors
@@ -129,6 +117,18 @@ impl ClipsArtifact {
             return Err(garbled(format!("recording `{recording}`: expected its file `{file}`, found none")));
         }
         Ok(Self { artifact, details })
+    }
+
+    /// The subjects of the recordings at these places, sorted, each once.
+    ///
+    /// # Panics
+    /// When there is no such place.
+    pub fn subjects(&self, recordings: &[usize]) -> Vec<String> {
+        let subject = |&at: &usize| self.details.recordings[at].subject.clone();
+        let mut subjects: Vec<String> = recordings.iter().map(subject).collect();
+        subjects.sort();
+        subjects.dedup();
+        subjects
     }
 
     /// Opens recording `index`.

@@ -60,11 +60,11 @@ pub fn run(args: &Compare) -> Result<Ended> {
     let data = Data::new(&args.out);
     let bench = Bench::new(args, &recipe, &methods, &baselines, &data);
     bench.check()?;
+    let watch = Watch::new(interrupt::flag()?, args.hours)?;
     if args.list {
         print!("{}", list::text(&plan, &bench, &data, share)?);
         return Ok(Ended::Done);
     }
-    let watch = Watch::new(interrupt::flag()?, args.hours)?;
     let ended = fill(&plan, args, &recipe, &bench, share, &watch);
     // what is refused leaves the page as it is
     if ended.as_ref().is_err_and(|error| !error.is::<CellsFailed>()) {

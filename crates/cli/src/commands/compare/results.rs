@@ -1,5 +1,6 @@
 //! The page of results, from the cells that are done.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use anyhow::Result;
@@ -19,8 +20,14 @@ const BASELINE: &str = "metadata.json";
 
 /// Writes page and figures.
 pub fn write(args: &Compare, recipe: &Recipe, plan: Plan, bench: &Bench<'_>) -> Result<()> {
-    let is_done = |cell: &_| matches!(bench.state(cell), Ok(State::Done { .. }));
-    let gathered = Gathered::read(plan, &args.out, is_done)?;
+    let mut done = HashSet::new();
+    for cell in plan.cells() {
+        // a cell that cannot be read is no missing one
+        if matches!(bench.state(&cell)?, State::Done { .. }) {
+            done.insert(bench.path(&cell));
+        }
+    }
+    let gathered = Gathered::read(plan, &args.out, |cell| done.contains(&bench.path(cell)))?;
     let folder = match args.results.file_stem().and_then(|stem| stem.to_str()) {
         Some(page) if page != FIRST_PAGE => format!("{FIGURES}/{page}"),
         _ => FIGURES.to_owned(),
