@@ -339,7 +339,7 @@ impl Maker for Bench<'_> {
 }
 
 /// As a recipe names it.
-fn word(net: impl serde::Serialize) -> String {
+pub fn word(net: impl serde::Serialize) -> String {
     serde_json::to_value(net).expect("a word").as_str().unwrap_or_default().to_owned()
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use sonovox_report::{Baseline, Gathered, Notes, Pictures, Plan, write_figures, write_results};
 
-use super::cells::Bench;
+use super::cells::{Bench, word};
 use super::queue::{Maker, State};
 use crate::args::Compare;
 use crate::recipe::Recipe;
@@ -60,12 +60,11 @@ pub fn write(args: &Compare, recipe: &Recipe, plan: Plan, bench: &Bench<'_>) -> 
 /// What the cells are, a line each.
 fn sizes(recipe: &Recipe, bench: &Bench<'_>) -> Vec<String> {
     let Recipe { pretrain, planes, gaze, probe, .. } = recipe;
-    let net = serde_json::to_value(pretrain.encoder).expect("a word");
     let mut lines = study(recipe);
     lines.push(format!(
         "Network: {} for frames and for speech; pretraining {} epochs of batches of {} voiced intervals, speech windows of {} s \
          unless a method says otherwise.",
-        net.as_str().unwrap_or("?"),
+        word(pretrain.encoder),
         pretrain.run.epochs,
         pretrain.voiced_intervals,
         pretrain.pairs.window_secs,
